@@ -1,0 +1,195 @@
+// The contract between the kernels and the host: block sizes, codes and one parameter block per operation.
+// scripts/generate-abi.mjs asks the compiler for the offset of every field and writes src/engine/abi.generated.ts;
+// `npm run check` fails when the two sides drift. Every field is four bytes; pointers and strides are in bytes.
+
+/** Queries in one tile; a tile is the unit of work (BLOCK_M in Triton's attention tutorial). */
+export const TILE_ROWS: i32 = 64;
+/** Queries in one lane group: two v128 of f32. */
+export const LANES: i32 = 8;
+/** Keys visited at once where no block mask asks for its own size (BLOCK_N). */
+export const TILE_KEYS: i32 = 96;
+/** Bytes at the start of a thread's scratch memory that tell where everything else in it is. */
+export const WORKSPACE_HEADER: i32 = 128;
+/** Rows and columns of one block of a block mask. */
+export const MASK_BLOCK: i32 = 64;
+
+export const DTYPE_FLOAT32: i32 = 0;
+export const DTYPE_FLOAT16: i32 = 1;
+export const DTYPE_BFLOAT16: i32 = 2;
+
+export const SIMILARITY_DOT: i32 = 0;
+export const SIMILARITY_COSINE: i32 = 1;
+export const SIMILARITY_EUCLIDEAN: i32 = 2;
+export const SIMILARITY_SQUARED_EUCLIDEAN: i32 = 3;
+/** Bahdanau's v . tanh(q + k); `additive` points at v. */
+export const SIMILARITY_ADDITIVE: i32 = 4;
+
+/** What attentionWeights writes: the score after each step of the pipeline, or the softmax of the last. */
+export const STAGE_SCALED: i32 = 0;
+export const STAGE_CAPPED: i32 = 1;
+export const STAGE_MASKED: i32 = 2;
+export const STAGE_WEIGHTS: i32 = 3;
+
+/** Block mask table entries below zero; others are the index of a bit block. */
+export const BLOCK_EMPTY: i32 = -1;
+export const BLOCK_FULL: i32 = -2;
+
+/** One per batch item. */
+@unmanaged @final
+export class BatchItem {
+  /** Query i stands at key position i + diagonal. */
+  diagonal: i32;
+  /** Keys at and after this one are padding and never read. */
+  keyLength: i32;
+  /** Queries at and after this one are padding: zeros, lse -Infinity. */
+  queryLength: i32;
+}
+
+/** Fused attention; B batch, H = Hk * G query heads, Hk key heads, Sq queries, Sk keys, D head size, Dv value size. */
+@unmanaged @final
+export class AttentionParameters {
+  batch: i32;
+  keyHeads: i32;
+  /** G: query heads that share one key head. */
+  groups: i32;
+  queryLength: i32;
+  keyLength: i32;
+  headDim: i32;
+  valueDim: i32;
+  dtype: i32;
+
+  /** [B, H, Sq, D] with the strides below; the last axis is contiguous, here and in every tensor. */
+  query: usize;
+  queryBatch: usize;
+  queryHead: usize;
+  queryRow: usize;
+  /** [B, Hk, Sk, D] */
+  key: usize;
+  keyBatch: usize;
+  keyHead: usize;
+  keyRow: usize;
+  /** [B, Hk, Sk, Dv] */
+  value: usize;
+  valueBatch: usize;
+  valueHead: usize;
+  valueRow: usize;
+  /** [B, H, Sq, Dv], or 0 */
+  output: usize;
+  outputBatch: usize;
+  outputHead: usize;
+  outputRow: usize;
+
+  /** f32 [B, H, Sq], or 0 */
+  lse: usize;
+  /** Running maximum and sum of each row, f32 [B, H, Sq]; written by the forward, read by the weights; or 0. */
+  rowMax: usize;
+  rowSum: usize;
+
+  similarity: i32;
+  scale: f32;
+  /** 0 means none. */
+  softcap: f32;
+  /** Exponentials are stored times 2^-shift, so that sums of huge values stay in range; 2^shift >= Sk. */
+  shift: i32;
+  /** f32 [D], with SIMILARITY_ADDITIVE */
+  additive: usize;
+
+  /** BatchItem [B] */
+  items: usize;
+  /** Keys seen left and right of the diagonal; -1 is open. */
+  left: i32;
+  right: i32;
+
+  /** u8, 1 = attend; broadcast axes have stride 0; or 0 */
+  mask: usize;
+  maskBatch: usize;
+  maskHead: usize;
+  maskRow: usize;
+  maskKey: usize;
+  /** f32, added; or 0 */
+  bias: usize;
+  biasBatch: usize;
+  biasHead: usize;
+  biasRow: usize;
+  biasKey: usize;
+  /** i32 [B, Sq] and [B, Sk]: a query attends where the two are equal; or 0 */
+  querySegments: usize;
+  querySegmentsBatch: usize;
+  keySegments: usize;
+  keySegmentsBatch: usize;
+  /** f32 [H]: -slope * |distance| is added; or 0 */
+  alibiSlopes: usize;
+  /** f32 [H, 2 * relativeRadius + 1], indexed by key position minus query position, clamped; or 0 */
+  relativeBias: usize;
+  relativeHead: usize;
+  relativeRadius: i32;
+  /** f32 [H]: one more logit in the softmax, with no value; or 0 */
+  sinks: usize;
+  /** i32 [B, H, ceil(Sq / 64), ceil(Sk / 64)]: BLOCK_EMPTY, BLOCK_FULL or an index into blockBits; or 0 */
+  blockTable: usize;
+  blockBatch: usize;
+  blockHead: usize;
+  blockRow: usize;
+  /** 64 rows of 64 bits each, bit k of row q = attend */
+  blockBits: usize;
+
+  /** attentionWeights only: f32 [B, headCount, rowCount, Sk] and the chosen rows and heads, i32 each. */
+  weights: usize;
+  stage: i32;
+  rows: usize;
+  rowCount: i32;
+  heads: usize;
+  headCount: i32;
+}
+
+/** Exact merge of partial results over disjoint keys. */
+@unmanaged @final
+export class MergeParameters {
+  /** Pointers [parts]: outputs of `dtype` with the strides below, and contiguous lse f32 [B, H, Sq]. */
+  outputs: usize;
+  lses: usize;
+  parts: i32;
+  heads: i32;
+  length: i32;
+  valueDim: i32;
+  dtype: i32;
+  outputBatch: usize;
+  outputHead: usize;
+  outputRow: usize;
+  output: usize;
+  lse: usize;
+  /** 176 bytes and f32 [2 * valueDim] */
+  scratch: usize;
+}
+
+/** Rotary position embedding. */
+@unmanaged @final
+export class RotaryParameters {
+  batch: i32;
+  heads: i32;
+  length: i32;
+  headDim: i32;
+  /** Leading channels that are rotated; the others are copied. */
+  rotaryDim: i32;
+  /** 1: channels 2i and 2i + 1 form a pair; 0: i and i + rotaryDim / 2. */
+  interleaved: i32;
+  dtype: i32;
+  input: usize;
+  inputBatch: usize;
+  inputHead: usize;
+  inputRow: usize;
+  output: usize;
+  outputBatch: usize;
+  outputHead: usize;
+  outputRow: usize;
+  /** f32, one row of rotaryDim / 2 per position */
+  cos: usize;
+  sin: usize;
+  cacheBatch: usize;
+  cacheRow: usize;
+  /** i32: row of the cache for each (batch, s); or 0: row s */
+  positions: usize;
+  positionsBatch: usize;
+  /** f32 [2 * headDim] */
+  scratch: usize;
+}

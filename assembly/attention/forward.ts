@@ -1,0 +1,171 @@
+// Fused attention: output = softmax(steps(similarity(Q, K))) V without ever holding more than one tile of scores.
+//
+// Source: Dao et al. 2022 (FlashAttention), algorithm 1; the partition into tiles of 64 queries follows the shapes only.
+// Contract: parameters are valid (the host checked them); any thread may run any tile, each with its own scratch memory.
+import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, TILE_KEYS, TILE_ROWS } from "../abi";
+import { exp, log, madd, maximum } from "../simd/math";
+import { gatherBiases, hasBiases } from "./masks";
+import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
+import { accumulateValues } from "./products";
+import { describeRows, highest, lowest } from "./rows";
+import { applyIntervals, applySteps, rawScores, scaledLate } from "./scores";
+import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
+import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
+
+/** Tiles of one call: B * Hk * ceil(G * Sq / 64). */
+export function attentionTiles(parameters: usize): i32 {
+  const P = changetype<AttentionParameters>(parameters);
+  return P.batch * P.keyHeads * tilesPerKeyHead(P);
+}
+
+/** Bytes of scratch memory each thread needs; writes a WORKSPACE_HEADER at `scratch` on the way. */
+export function attentionScratch(parameters: usize, scratch: usize): usize {
+  return layOut(changetype<AttentionParameters>(parameters), scratch).end - scratch;
+}
+
+// @ts-ignore: decorator
+@inline
+function tilesPerKeyHead(P: AttentionParameters): i32 {
+  return (P.groups * P.queryLength + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+/** Computes tiles [first, last). */
+export function attentionForward(parameters: usize, first: i32, last: i32, scratch: usize): void {
+  const P = changetype<AttentionParameters>(parameters);
+  const W = openWorkspace(P, scratch);
+  const tiles = tilesPerKeyHead(P);
+  const rows = P.groups * P.queryLength;
+  for (let tile = first; tile < last; tile++) {
+    const row0 = (tile % tiles) * TILE_ROWS;
+    const slice = tile / tiles;
+    forwardTile(P, W, slice / P.keyHeads, slice % P.keyHeads, row0, min(TILE_ROWS, rows - row0));
+  }
+}
+
+function forwardTile(P: AttentionParameters, W: Workspace, b: i32, keyHead: i32, row0: i32, n: i32): void {
+  const item = changetype<BatchItem>(P.items + <usize>b * offsetof<BatchItem>());
+  const lanes = (n + LANES - 1) & ~(LANES - 1);
+  describeRows(P, W, item, row0, n, 0, keyHead * P.groups, P.groups, true);
+  startRows(P, W, lanes);
+
+  const begin = lowest(W.low, lanes);
+  const end = highest(W.high, lanes) + 1;
+  if (begin < end) {
+    packQueries(P, W, b, lanes);
+    const step = P.blockTable ? MASK_BLOCK : TILE_KEYS;
+    for (let block = begin - begin % step; block < end; block += step) {
+      visitBlock(P, W, item, b, keyHead, lanes, max(block, begin), min(block + step, end));
+    }
+  }
+  finishRows(P, W, b, n);
+}
+
+/** m = -max, l = 0, O = 0 */
+function startRows(P: AttentionParameters, W: Workspace, lanes: i32): void {
+  const m = f32x4.splat(NO_MAXIMUM);
+  const zero = f32x4.splat(0);
+  for (let r = 0; r < lanes; r += 4) {
+    v128.store(W.rowMax + (<usize>r << 2), m);
+    v128.store(W.rowSum + (<usize>r << 2), zero);
+  }
+  memory.fill(W.outputs, 0, <usize>(lanes * paddedValueDim(P)) << 2);
+}
+
+/** All lane groups of the tile against keys [begin, end). */
+function visitBlock(
+  P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, keyHead: i32, lanes: i32, begin: i32, end: i32,
+): void {
+  const biased = hasBiases(P);
+  const late = scaledLate(P, biased);
+  const Dv = paddedValueDim(P);
+  const kStride = keyStride(P);
+  const vStride = valueStride(P);
+  let key: usize = 0;
+  let value: usize = 0;
+
+  for (let r = 0; r < lanes; r += LANES) {
+    const low = W.low + (<usize>r << 2);
+    const high = W.high + (<usize>r << 2);
+    const from = max(begin, lowest(low, LANES));
+    const to = min(end, highest(high, LANES) + 1);
+    if (from >= to) continue;
+    if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, to)) continue;
+    // Read only once some query needs it
+    if (!key) {
+      key = keyBlock(P, W, b, keyHead, begin, end);
+      value = valueBlock(P, W, b, keyHead, begin, end);
+    }
+
+    const count = to - from;
+    const skipped = <usize>(from - begin);
+    rawScores(P, W, key + skipped * kStride, kStride, count, W.queries + (<usize>(r * P.headDim) << 2));
+    if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biased ? W.biases : 0, STAGE_MASKED);
+    if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(W, from, count, low, high);
+    onlineSoftmax(
+      W.scores, count, late ? P.scale : 1, W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
+      W.alpha,
+    );
+    accumulateValues(
+      value + skipped * vStride, vStride, count, W.scores, W.outputs + (<usize>(r * Dv) << 2), Dv, W.alpha,
+    );
+  }
+}
+
+/** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
+function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
+  const at = <usize>r << 2;
+  const heads = W.head + at;
+  const sink = f32x4(
+    load<f32>(P.sinks + (<usize>load<i32>(heads) << 2)),
+    load<f32>(P.sinks + (<usize>load<i32>(heads, 4) << 2)),
+    load<f32>(P.sinks + (<usize>load<i32>(heads, 8) << 2)),
+    load<f32>(P.sinks + (<usize>load<i32>(heads, 12) << 2)),
+  );
+  const old = v128.load(W.rowMax + at);
+  const l = v128.load(W.rowSum + at);
+  const m = maximum(old, sink);
+  const alpha = exp(f32x4.sub(old, m), W.exp);
+  const joined = madd(l, alpha, exp(f32x4.sub(sink, m), W.expShifted));
+  // A row that saw no key stays one: zeros, lse -Infinity
+  const dead = f32x4.eq(l, f32x4.splat(0));
+  v128.store(W.rowMax + at, m);
+  v128.store(W.rowSum + at, v128.andnot(joined, dead));
+  return alpha;
+}
+
+/** Divides by l and writes outputs, lse and the statistics that the weights are recomputed from. */
+function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+  const Dv = paddedValueDim(P);
+  const zero = f32x4.splat(0);
+  for (let r = 0; r < n; r += 4) {
+    let factor = f32x4.splat(1);
+    if (P.sinks) factor = joinSinks(P, W, r);
+    if (!P.output) continue;
+    const l = v128.load(W.rowSum + (<usize>r << 2));
+    // A row without any key has O = 0 and l = 0
+    factor = v128.andnot(f32x4.div(factor, l), f32x4.eq(l, zero));
+    unpackOutputs(P, W, b, r, n, W.outputs + (<usize>((r & ~7) * Dv + (r & 4)) << 2), factor);
+  }
+  if (P.lse || P.rowMax) writeRows(P, W, b, n);
+}
+
+function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+  const H = P.keyHeads * P.groups;
+  for (let r = 0; r < n; r++) {
+    const at = <usize>r << 2;
+    const to = <usize>((b * H + load<i32>(W.head + at)) * P.queryLength + load<i32>(W.queryIndex + at)) << 2;
+    const m = load<f32>(W.rowMax + at);
+    const l = load<f32>(W.rowSum + at);
+    if (P.rowMax) {
+      store<f32>(P.rowMax + to, m);
+      store<f32>(P.rowSum + to, l);
+    }
+    if (P.lse) {
+      // l == 0: no key; l may be NaN, which the logarithm would not keep
+      let lse: f32 = -Infinity;
+      if (l > 0) lse = <f32>(<f64>m + log(<f64>l) + <f64>P.shift * 0.6931471805599453);
+      else if (l != l) lse = NaN;
+      store<f32>(P.lse + to, lse);
+    }
+  }
+}

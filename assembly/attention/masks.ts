@@ -1,0 +1,153 @@
+// Everything that is added to scores or forbids them, gathered into one tile before the products: so a tile that a
+// mask empties costs no products, and the score steps see one addition whatever the caller combined.
+import { AttentionParameters, BatchItem, BLOCK_EMPTY, BLOCK_FULL, LANES, MASK_BLOCK } from "../abi";
+import { Workspace } from "./workspace";
+
+const FORBIDDEN: f32 = -Infinity;
+
+/** Whether anything but intervals shapes the scores. */
+export function hasBiases(P: AttentionParameters): bool {
+  return (P.mask | P.bias | P.querySegments | P.alibiSlopes | P.relativeBias | P.blockTable) != 0;
+}
+
+/** Whether a block mask leaves these 8 queries anything among the keys of the block that holds key `begin`. */
+function blockAttends(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32): bool {
+  for (let lane = 0; lane < LANES; lane++) {
+    if (blockEntry(P, W, b, r + lane, begin) != BLOCK_EMPTY) return true;
+  }
+  return false;
+}
+
+function blockEntry(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32): i32 {
+  const at = <usize>r << 2;
+  return load<i32>(
+    P.blockTable + <usize>b * P.blockBatch + <usize>load<i32>(W.head + at) * P.blockHead
+      + <usize>(load<i32>(W.queryIndex + at) / MASK_BLOCK) * P.blockRow + (<usize>(begin / MASK_BLOCK) << 2),
+  );
+}
+
+/**
+ * W.biases f32 [end - begin][8] for the 8 queries from row r on.
+ * Returns whether any of them may attend to any of these keys.
+ */
+export function gatherBiases(
+  P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, keyHead: i32, r: i32, begin: i32, end: i32,
+): bool {
+  if (P.blockTable && !blockAttends(P, W, b, r, begin)) return false;
+  const n = end - begin;
+  const biases = W.biases;
+  memory.fill(biases, 0, <usize>n << 5);
+
+  const at = <usize>r << 2;
+  const positionA = i32x4.add(v128.load(W.queryIndex + at), i32x4.splat(item.diagonal));
+  const positionB = i32x4.add(v128.load(W.queryIndex + at, 16), i32x4.splat(item.diagonal));
+
+  if (P.alibiSlopes) addAlibi(P, W, r, begin, n, positionA, positionB);
+  for (let lane = 0; lane < LANES; lane++) {
+    const head = <usize>load<i32>(W.head + at + (<usize>lane << 2));
+    const i = load<i32>(W.queryIndex + at + (<usize>lane << 2));
+    const column = biases + (<usize>lane << 2);
+    if (P.relativeBias) {
+      const table = P.relativeBias + head * P.relativeHead;
+      const position = <i64>i + <i64>item.diagonal;
+      const radius = <i64>P.relativeRadius;
+      for (let j = 0; j < n; j++) {
+        const distance = max(-radius, min(radius, <i64>(begin + j) - position));
+        addAt(column, j, load<f32>(table + (<usize>(distance + radius) << 2)));
+      }
+    }
+    if (P.bias) {
+      let from = P.bias + <usize>b * P.biasBatch + head * P.biasHead + <usize>i * P.biasRow + <usize>begin * P.biasKey;
+      for (let j = 0; j < n; j++, from += P.biasKey) addAt(column, j, load<f32>(from));
+    }
+    if (P.mask) {
+      let from = P.mask + <usize>b * P.maskBatch + head * P.maskHead + <usize>i * P.maskRow + <usize>begin * P.maskKey;
+      for (let j = 0; j < n; j++, from += P.maskKey) {
+        if (!load<u8>(from)) store<f32>(column + (<usize>j << 5), FORBIDDEN);
+      }
+    }
+    if (P.blockTable) {
+      const entry = blockEntry(P, W, b, r + lane, begin);
+      if (entry == BLOCK_EMPTY) {
+        for (let j = 0; j < n; j++) store<f32>(column + (<usize>j << 5), FORBIDDEN);
+      } else if (entry != BLOCK_FULL) {
+        // 64 rows of 64 bits
+        const bits = load<u64>(P.blockBits + (<usize>entry << 9) + (<usize>(i & (MASK_BLOCK - 1)) << 3))
+          >> <u64>(begin & (MASK_BLOCK - 1));
+        for (let j = 0; j < n; j++) {
+          if (!((bits >> <u64>j) & 1)) store<f32>(column + (<usize>j << 5), FORBIDDEN);
+        }
+      }
+    }
+  }
+  if (P.querySegments) forbidOtherSegments(P, W, b, r, begin, n);
+  return attendsAnywhere(biases, n);
+}
+
+// @ts-ignore: decorator
+@inline
+function addAt(column: usize, j: i32, x: f32): void {
+  const to = column + (<usize>j << 5);
+  store<f32>(to, load<f32>(to) + x);
+}
+
+/** ALiBi (Press et al. 2022): -slope * |key position - query position|. */
+function addAlibi(
+  P: AttentionParameters, W: Workspace, r: i32, begin: i32, n: i32, positionA: v128, positionB: v128,
+): void {
+  const slopeA = slopes(P, W, r);
+  const slopeB = slopes(P, W, r + 4);
+  let to = W.biases;
+  for (let j = 0; j < n; j++, to += 32) {
+    const key = i32x4.splat(begin + j);
+    const distanceA = f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(key, positionA)));
+    const distanceB = f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(key, positionB)));
+    v128.store(to, f32x4.neg(f32x4.mul(slopeA, distanceA)));
+    v128.store(to, f32x4.neg(f32x4.mul(slopeB, distanceB)), 16);
+  }
+}
+
+/** The slopes of four rows. */
+function slopes(P: AttentionParameters, W: Workspace, r: i32): v128 {
+  const heads = W.head + (<usize>r << 2);
+  return f32x4(
+    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads) << 2)),
+    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 4) << 2)),
+    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 8) << 2)),
+    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 12) << 2)),
+  );
+}
+
+function forbidOtherSegments(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32, n: i32): void {
+  const segmentA = segments(P, W, b, r);
+  const segmentB = segments(P, W, b, r + 4);
+  const forbidden = f32x4.splat(FORBIDDEN);
+  let key = P.keySegments + <usize>b * P.keySegmentsBatch + (<usize>begin << 2);
+  let to = W.biases;
+  for (let j = 0; j < n; j++, to += 32, key += 4) {
+    const segment = v128.load_splat<i32>(key);
+    v128.store(to, v128.bitselect(v128.load(to), forbidden, i32x4.eq(segment, segmentA)));
+    v128.store(to, v128.bitselect(v128.load(to, 16), forbidden, i32x4.eq(segment, segmentB)), 16);
+  }
+}
+
+/** The segments of four rows. */
+function segments(P: AttentionParameters, W: Workspace, b: i32, r: i32): v128 {
+  const table = P.querySegments + <usize>b * P.querySegmentsBatch;
+  const queries = W.queryIndex + (<usize>r << 2);
+  return i32x4(
+    load<i32>(table + (<usize>load<i32>(queries) << 2)),
+    load<i32>(table + (<usize>load<i32>(queries, 4) << 2)),
+    load<i32>(table + (<usize>load<i32>(queries, 8) << 2)),
+    load<i32>(table + (<usize>load<i32>(queries, 12) << 2)),
+  );
+}
+
+function attendsAnywhere(biases: usize, n: i32): bool {
+  const forbidden = f32x4.splat(FORBIDDEN);
+  const end = biases + (<usize>n << 5);
+  for (; biases < end; biases += 16) {
+    if (v128.any_true(f32x4.ne(v128.load(biases), forbidden))) return true;
+  }
+  return false;
+}

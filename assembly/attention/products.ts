@@ -1,0 +1,283 @@
+// The two register-tile micro-kernels: S^T = similarity(K, Q^T) and O^T = O^T alpha + V^T P.
+//
+// One lane holds one query, so every step of the softmax between the two is vertical. Accumulators are named locals:
+// a register tile in an array or a class would live in memory (docs/kernels.md has the numbers). Rows past the end of
+// a block alias the last row: they are computed and then not looked at, so there are no edge kernels.
+import { madd, tanh } from "../simd/math";
+
+/** acc + q * k */
+@unmanaged @final
+export class Dot {
+  @inline weight(_w: usize): v128 { return f32x4.splat(0); }
+  @inline step(acc: v128, q: v128, k: v128, _w: v128, _c: usize): v128 { return madd(q, k, acc); }
+}
+
+/** acc + (q - k)^2: differences before squares, so that near vectors keep their distance exactly. */
+@unmanaged @final
+export class SquaredDistance {
+  @inline weight(_w: usize): v128 { return f32x4.splat(0); }
+  @inline step(acc: v128, q: v128, k: v128, _w: v128, _c: usize): v128 {
+    const d = f32x4.sub(q, k);
+    return madd(d, d, acc);
+  }
+}
+
+/** acc + v * tanh(q + k), Bahdanau et al. 2015, eq. 6 with the projections already applied. */
+@unmanaged @final
+export class Additive {
+  @inline weight(w: usize): v128 { return v128.load_splat<f32>(w); }
+  @inline step(acc: v128, q: v128, k: v128, w: v128, c: usize): v128 {
+    return madd(tanh(f32x4.add(q, k), c), w, acc);
+  }
+}
+
+/** Rows of the register tile: what fits in 16 registers beside two vectors of queries and one key. */
+const FUSED_TILE: i32 = 6;
+const SPLIT_TILE: i32 = 4;
+
+/**
+ * scores [n rounded up to the register tile][8] = similarity of n keys with 8 queries.
+ * @param key f32 [n][D], rows `stride` bytes apart
+ * @param queries f32 [D][8]
+ * @param w f32 [D] and c, constants of `exp`: read by Additive only
+ */
+// @ts-ignore: decorator
+@inline
+export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) scoreTile6<T>(key, stride, n, queries, D, scores, w, c);
+  else scoreTile4<T>(key, stride, n, queries, D, scores, w, c);
+}
+
+function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
+  const similarity = changetype<T>(0);
+  const end = queries + (<usize>D << 5);
+  const pairs = end - 32;
+  for (let j = 0; j < n; j += FUSED_TILE, key += <usize>FUSED_TILE * stride, scores += <usize>FUSED_TILE * 32) {
+    const rows = n - j;
+    let k0 = key;
+    let k1 = rows > 1 ? k0 + stride : k0;
+    let k2 = rows > 2 ? k1 + stride : k1;
+    let k3 = rows > 3 ? k2 + stride : k2;
+    let k4 = rows > 4 ? k3 + stride : k3;
+    let k5 = rows > 5 ? k4 + stride : k4;
+    let wd = w;
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
+    let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
+    let qa: v128, qb: v128, k: v128, v: v128;
+    let q = queries;
+    for (; q < pairs; q += 64) {
+      qa = v128.load(q);
+      qb = v128.load(q, 16);
+      v = similarity.weight(wd);
+      k = v128.load_splat<f32>(k0);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+      k = v128.load_splat<f32>(k4);
+      a4 = similarity.step(a4, qa, k, v, c);
+      b4 = similarity.step(b4, qb, k, v, c);
+      k = v128.load_splat<f32>(k5);
+      a5 = similarity.step(a5, qa, k, v, c);
+      b5 = similarity.step(b5, qb, k, v, c);
+      qa = v128.load(q, 32);
+      qb = v128.load(q, 48);
+      v = similarity.weight(wd + 4);
+      k = v128.load_splat<f32>(k0, 4);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1, 4);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2, 4);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3, 4);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+      k = v128.load_splat<f32>(k4, 4);
+      a4 = similarity.step(a4, qa, k, v, c);
+      b4 = similarity.step(b4, qb, k, v, c);
+      k = v128.load_splat<f32>(k5, 4);
+      a5 = similarity.step(a5, qa, k, v, c);
+      b5 = similarity.step(b5, qb, k, v, c);
+      k0 += 8;
+      k1 += 8;
+      k2 += 8;
+      k3 += 8;
+      k4 += 8;
+      k5 += 8;
+      wd += 8;
+    }
+    if (q < end) {
+      qa = v128.load(q);
+      qb = v128.load(q, 16);
+      v = similarity.weight(wd);
+      k = v128.load_splat<f32>(k0);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+      k = v128.load_splat<f32>(k4);
+      a4 = similarity.step(a4, qa, k, v, c);
+      b4 = similarity.step(b4, qb, k, v, c);
+      k = v128.load_splat<f32>(k5);
+      a5 = similarity.step(a5, qa, k, v, c);
+      b5 = similarity.step(b5, qb, k, v, c);
+    }
+    v128.store(scores, a0);
+    v128.store(scores, b0, 16);
+    v128.store(scores, a1, 32);
+    v128.store(scores, b1, 48);
+    v128.store(scores, a2, 64);
+    v128.store(scores, b2, 80);
+    v128.store(scores, a3, 96);
+    v128.store(scores, b3, 112);
+    v128.store(scores, a4, 128);
+    v128.store(scores, b4, 144);
+    v128.store(scores, a5, 160);
+    v128.store(scores, b5, 176);
+  }
+}
+
+/** The same with 4 keys: without fused multiply-adds each product needs a register of its own. */
+function scoreTile4<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
+  const similarity = changetype<T>(0);
+  const end = queries + (<usize>D << 5);
+  const pairs = end - 32;
+  for (let j = 0; j < n; j += SPLIT_TILE, key += <usize>SPLIT_TILE * stride, scores += <usize>SPLIT_TILE * 32) {
+    const rows = n - j;
+    let k0 = key;
+    let k1 = rows > 1 ? k0 + stride : k0;
+    let k2 = rows > 2 ? k1 + stride : k1;
+    let k3 = rows > 3 ? k2 + stride : k2;
+    let wd = w;
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+    let qa: v128, qb: v128, k: v128, v: v128;
+    let q = queries;
+    for (; q < pairs; q += 64) {
+      qa = v128.load(q);
+      qb = v128.load(q, 16);
+      v = similarity.weight(wd);
+      k = v128.load_splat<f32>(k0);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+      qa = v128.load(q, 32);
+      qb = v128.load(q, 48);
+      v = similarity.weight(wd + 4);
+      k = v128.load_splat<f32>(k0, 4);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1, 4);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2, 4);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3, 4);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+      k0 += 8;
+      k1 += 8;
+      k2 += 8;
+      k3 += 8;
+      wd += 8;
+    }
+    if (q < end) {
+      qa = v128.load(q);
+      qb = v128.load(q, 16);
+      v = similarity.weight(wd);
+      k = v128.load_splat<f32>(k0);
+      a0 = similarity.step(a0, qa, k, v, c);
+      b0 = similarity.step(b0, qb, k, v, c);
+      k = v128.load_splat<f32>(k1);
+      a1 = similarity.step(a1, qa, k, v, c);
+      b1 = similarity.step(b1, qb, k, v, c);
+      k = v128.load_splat<f32>(k2);
+      a2 = similarity.step(a2, qa, k, v, c);
+      b2 = similarity.step(b2, qb, k, v, c);
+      k = v128.load_splat<f32>(k3);
+      a3 = similarity.step(a3, qa, k, v, c);
+      b3 = similarity.step(b3, qb, k, v, c);
+    }
+    v128.store(scores, a0);
+    v128.store(scores, b0, 16);
+    v128.store(scores, a1, 32);
+    v128.store(scores, b1, 48);
+    v128.store(scores, a2, 64);
+    v128.store(scores, b2, 80);
+    v128.store(scores, a3, 96);
+    v128.store(scores, b3, 112);
+  }
+}
+
+/**
+ * outputs [Dv][8] = outputs * alpha + V^T P. A block is summed on its own before it joins the total, which is both the
+ * rescaling of the online softmax for free and a smaller rounding error over long sequences.
+ * @param value f32 [n][Dv], rows `stride` bytes apart; Dv a multiple of 4
+ * @param probabilities f32 [n][8]
+ * @param alpha f32 [8]
+ */
+export function accumulateValues(
+  value: usize, stride: usize, n: i32, probabilities: usize, outputs: usize, Dv: i32, alpha: usize,
+): void {
+  const end = probabilities + (<usize>n << 5);
+  for (let c = 0; c < Dv; c += 4, value += 16, outputs += 128) {
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+    let v = value;
+    for (let p = probabilities; p < end; p += 32, v += stride) {
+      const pa = v128.load(p);
+      const pb = v128.load(p, 16);
+      let x = v128.load_splat<f32>(v);
+      a0 = madd(pa, x, a0);
+      b0 = madd(pb, x, b0);
+      x = v128.load_splat<f32>(v, 4);
+      a1 = madd(pa, x, a1);
+      b1 = madd(pb, x, b1);
+      x = v128.load_splat<f32>(v, 8);
+      a2 = madd(pa, x, a2);
+      b2 = madd(pb, x, b2);
+      x = v128.load_splat<f32>(v, 12);
+      a3 = madd(pa, x, a3);
+      b3 = madd(pb, x, b3);
+    }
+    const alphaA = v128.load(alpha);
+    const alphaB = v128.load(alpha, 16);
+    v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
+    v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
+    v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
+    v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
+    v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
+    v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
+    v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
+    v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
+  }
+}

@@ -1,0 +1,66 @@
+// Which query stands in each of the 64 rows of a tile, and the interval of keys it may see.
+//
+// Rows run over queries first and, inside a query, over the heads of one group: row = i * G + g. So the heads that
+// share a key head fill the lanes together, and a tile spans few neighbouring queries, whose intervals are alike.
+import { AttentionParameters, BatchItem, LANES } from "../abi";
+import { Workspace } from "./workspace";
+
+/** An interval that contains no key. */
+const NO_KEY: i32 = i32.MAX_VALUE;
+
+/**
+ * Sets queryIndex, head, low and high [n rounded up to 8]; lanes past the last row repeat it.
+ * @param row0 first row of the tile, among sharing * count
+ * @param rows i32 [count], or 0: query indices when only some are wanted
+ * @param head first head of the group
+ * @param sharing heads that share the key head (1 where heads are chosen one by one)
+ * @param masked whether causal, window and padding apply
+ */
+export function describeRows(
+  P: AttentionParameters, W: Workspace, item: BatchItem, row0: i32, n: i32,
+  rows: usize, head: i32, sharing: i32, masked: bool,
+): void {
+  const lanes = (n + LANES - 1) & ~(LANES - 1);
+  for (let r = 0; r < lanes; r++) {
+    const row = row0 + min(r, n - 1);
+    const position = row / sharing;
+    const i = rows ? load<i32>(rows + (<usize>position << 2)) : position;
+    let low = 0;
+    let high = P.keyLength - 1;
+    if (masked) {
+      high = item.keyLength - 1;
+      const diagonal = <i64>i + <i64>item.diagonal;
+      if (P.left >= 0) low = <i32>max<i64>(0, min<i64>(diagonal - <i64>P.left, NO_KEY));
+      if (P.right >= 0) high = <i32>min<i64>(high, diagonal + <i64>P.right);
+      if (i >= item.queryLength || low > high) {
+        low = NO_KEY;
+        high = -1;
+      }
+    }
+    const at = <usize>r << 2;
+    store<i32>(W.queryIndex + at, i);
+    store<i32>(W.head + at, head + row % sharing);
+    store<i32>(W.low + at, low);
+    store<i32>(W.high + at, high);
+  }
+}
+
+// Extremes of an interval bound over n rows, n a multiple of 8.
+
+export function lowest(bounds: usize, n: i32): i32 {
+  let m = v128.load(bounds);
+  for (let r = 4; r < n; r += 4) m = i32x4.min_s(m, v128.load(bounds + (<usize>r << 2)));
+  return min(
+    min(i32x4.extract_lane(m, 0), i32x4.extract_lane(m, 1)),
+    min(i32x4.extract_lane(m, 2), i32x4.extract_lane(m, 3)),
+  );
+}
+
+export function highest(bounds: usize, n: i32): i32 {
+  let m = v128.load(bounds);
+  for (let r = 4; r < n; r += 4) m = i32x4.max_s(m, v128.load(bounds + (<usize>r << 2)));
+  return max(
+    max(i32x4.extract_lane(m, 0), i32x4.extract_lane(m, 1)),
+    max(i32x4.extract_lane(m, 2), i32x4.extract_lane(m, 3)),
+  );
+}

@@ -1,0 +1,102 @@
+// Scores and softmax weights of chosen queries and heads, recomputed tile by tile from the maximum and sum of each row
+// that the forward kept: the only kernel that writes a matrix of queries by keys, and only the part that was asked for.
+import {
+  AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, STAGE_WEIGHTS, TILE_KEYS, TILE_ROWS,
+} from "../abi";
+import { exp } from "../simd/math";
+import { gatherBiases, hasBiases } from "./masks";
+import { keyBlock, keyStride, packQueries } from "./pack";
+import { describeRows, highest, lowest } from "./rows";
+import { applyIntervals, applySteps, rawScores } from "./scores";
+import { openWorkspace, Workspace } from "./workspace";
+
+/** Tiles of one call: B * chosen heads * ceil(chosen rows / 64). */
+export function weightTiles(parameters: usize): i32 {
+  const P = changetype<AttentionParameters>(parameters);
+  return P.batch * P.headCount * tilesPerHead(P);
+}
+
+// @ts-ignore: decorator
+@inline
+function tilesPerHead(P: AttentionParameters): i32 {
+  return (P.rowCount + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+/** P.weights f32 [B, headCount, rowCount, Sk] = the scores after P.stage; tiles [first, last). */
+export function attentionWeights(parameters: usize, first: i32, last: i32, scratch: usize): void {
+  const P = changetype<AttentionParameters>(parameters);
+  const W = openWorkspace(P, scratch);
+  const tiles = tilesPerHead(P);
+  for (let tile = first; tile < last; tile++) {
+    const row0 = (tile % tiles) * TILE_ROWS;
+    const slice = tile / tiles;
+    weightTile(P, W, slice / P.headCount, slice % P.headCount, row0, min(TILE_ROWS, P.rowCount - row0));
+  }
+}
+
+function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row0: i32, n: i32): void {
+  const item = changetype<BatchItem>(P.items + <usize>b * offsetof<BatchItem>());
+  const head = P.heads ? load<i32>(P.heads + (<usize>slot << 2)) : slot;
+  const keyHead = head / P.groups;
+  const lanes = (n + LANES - 1) & ~(LANES - 1);
+  const masked = P.stage >= STAGE_MASKED;
+  const biased = masked && hasBiases(P);
+  describeRows(P, W, item, row0, n, P.rows, head, 1, masked);
+  packQueries(P, W, b, lanes);
+
+  const rowBytes = <usize>P.keyLength << 2;
+  const output = P.weights + ((<usize>b * P.headCount + slot) * P.rowCount + row0) * rowBytes;
+  if (masked) fill(output, <usize>n * rowBytes, P.stage == STAGE_WEIGHTS ? 0 : -Infinity);
+
+  const begin = lowest(W.low, lanes);
+  const end = highest(W.high, lanes) + 1;
+  if (begin >= end) return;
+  const step = P.blockTable ? MASK_BLOCK : TILE_KEYS;
+  const stride = keyStride(P);
+  for (let block = begin - begin % step; block < end; block += step) {
+    const from = max(block, begin);
+    const count = min(block + step, end) - from;
+    const key = keyBlock(P, W, b, keyHead, from, from + count);
+    for (let r = 0; r < lanes; r += LANES) {
+      if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, from + count)) continue;
+      rawScores(P, W, key, stride, count, W.queries + (<usize>(r * P.headDim) << 2));
+      applySteps(P, W, count, W.keyNorms, biased ? W.biases : 0, P.stage);
+      if (masked) applyIntervals(W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
+      if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count);
+      const rows = min(LANES, n - r);
+      for (let k = 0; k < rows; k++) {
+        let s = W.scores + (<usize>k << 2);
+        let to = output + <usize>(r + k) * rowBytes + (<usize>from << 2);
+        for (let j = 0; j < count; j++, s += 32, to += 4) store<f32>(to, load<f32>(s));
+      }
+    }
+  }
+}
+
+function fill(to: usize, bytes: usize, x: f32): void {
+  const end = to + bytes;
+  for (; to < end; to += 4) store<f32>(to, x);
+}
+
+/** scores [n][8] become e^(s - m) / l of the rows from r on. */
+function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32): void {
+  const H = P.keyHeads * P.groups;
+  for (let k = 0; k < LANES; k++) {
+    const at = <usize>(r + k) << 2;
+    const from = <usize>((b * H + load<i32>(W.head + at)) * P.queryLength + load<i32>(W.queryIndex + at)) << 2;
+    store<f32>(W.rowMax + (<usize>k << 2), load<f32>(P.rowMax + from));
+    store<f32>(W.rowSum + (<usize>k << 2), load<f32>(P.rowSum + from));
+  }
+  const zero = f32x4.splat(0);
+  for (let half: usize = 0; half < 32; half += 16) {
+    const m = v128.load(W.rowMax + half);
+    const l = v128.load(W.rowSum + half);
+    // A row without any key has l = 0 and weighs nothing
+    const dead = f32x4.eq(l, zero);
+    const end = W.scores + (<usize>n << 5);
+    for (let s = W.scores + half; s < end; s += 32) {
+      const p = f32x4.div(exp(f32x4.sub(v128.load(s), m), W.expShifted), l);
+      v128.store(s, v128.andnot(p, dead));
+    }
+  }
+}

@@ -1,0 +1,135 @@
+// engine.attention: plan, place, run the fused kernel, and recompute the weights that were asked for.
+import {
+  attentionParameters,
+  STAGE_CAPPED,
+  STAGE_MASKED,
+  STAGE_SCALED,
+  STAGE_WEIGHTS,
+  WORKSPACE_HEADER,
+} from "../engine/abi.generated.js";
+import type { CallScope, Core } from "../engine/core.js";
+import { writeBlock } from "../engine/kernels.js";
+import { choice, type Operand, Result } from "../operand.js";
+import type { AttentionFields } from "./biases.js";
+import type { AnyTensor, AttentionOptions, AttentionResult, WeightSelection } from "./options.js";
+import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAttention } from "./plan.js";
+
+export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
+  return runAttention<T>(core, planAttention(core, query, key, value, options));
+}
+
+/** Everything the options may have asked for. */
+export type FullResult<T extends AnyTensor> = AttentionResult<
+  T,
+  AttentionOptions & { returnLse: true; returnWeights: true }
+>;
+
+export function runAttention<T extends AnyTensor>(core: Core, plan: AttentionPlan): FullResult<T> {
+  return core.call((scope) => {
+    const { resident, query, selection } = plan;
+    const output = new Result(scope, resident, plan.outputShape, query.dtype);
+    const lse = plan.returnLse ? new Result(scope, resident, plan.lseShape, "float32") : undefined;
+    const weights = selection ? new Result(scope, resident, selectedShape(plan, selection), "float32") : undefined;
+    const fields = plan.place(scope);
+    fields.output = output.address;
+    fields.outputBatch = plan.outputStrides.batch;
+    fields.outputHead = plan.outputStrides.head;
+    fields.outputRow = plan.outputStrides.row;
+    if (lse) fields.lse = lse.address;
+    if (weights) placeStatistics(scope, plan, fields);
+
+    const parameters = scope.block(attentionParameters, fields);
+    const scratch = allocateScratch(scope, parameters);
+    const { kernels } = core;
+    kernels.attentionForward(parameters, 0, kernels.attentionTiles(parameters), scratch);
+    if (selection && weights) {
+      writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan, scratch);
+    }
+    return {
+      output: output.take(query),
+      ...(lse && { lse: lse.take() }),
+      ...(weights && { weights: weights.take() }),
+    } as FullResult<T>;
+  });
+}
+
+const STAGES = { scaled: STAGE_SCALED, capped: STAGE_CAPPED, masked: STAGE_MASKED };
+
+/** Options of `engine.attentionScores`: those of attention that shape scores, and how far the pipeline goes. */
+export interface ScoreOptions extends Omit<AttentionOptions, "sinks" | "queryLengths" | "returnLse" | "returnWeights"> {
+  /** After the scale, after the softcap, or after bias and masks (-Infinity where a key is hidden; the default). */
+  readonly stage?: keyof typeof STAGES;
+  /** Only these queries and heads. */
+  readonly select?: WeightSelection;
+}
+
+const SCORE_OPTIONS = [
+  ...ATTENTION_OPTIONS.filter((name) => !["sinks", "queryLengths", "returnLse", "returnWeights"].includes(name)),
+  "stage",
+  "select",
+];
+
+/** The scores before the softmax, float32 [B, H, Sq, Sk]: a matrix of queries by keys, for those who need to see it. */
+export function attentionScores<T extends AnyTensor>(core: Core, query: T, key: T, options: ScoreOptions): T {
+  const { select, stage, ...shaping } = options;
+  // The key stands in for a value, which scores do not look at
+  const plan = planAttention(core, query, key, key, { ...shaping, returnWeights: select ?? true } as AttentionOptions, [
+    ...SCORE_OPTIONS,
+    "returnWeights",
+  ]);
+  const code = STAGES[choice("stage", stage ?? "masked", Object.keys(STAGES) as (keyof typeof STAGES)[])];
+  return runScores(core, plan, code) as T;
+}
+
+export function runScores(core: Core, plan: AttentionPlan, stage: number): AnyTensor {
+  const selection = plan.selection!;
+  return core.call((scope) => {
+    const scores = new Result(scope, plan.resident, selectedShape(plan, selection), "float32");
+    const fields = plan.place(scope);
+    const parameters = scope.block(attentionParameters, fields);
+    const scratch = allocateScratch(scope, parameters);
+    writeStage(scope, parameters, fields, selection, stage, scores.address, plan, scratch);
+    return scores.take();
+  });
+}
+
+function selectedShape(plan: AttentionPlan, { heads, rows }: CheckedSelection): number[] {
+  return plan.weightsShape(heads?.length ?? plan.heads, rows?.length ?? plan.queryLength);
+}
+
+/** Room for the maximum and sum of every row, from which weights are recomputed. */
+function placeStatistics(scope: CallScope, plan: AttentionPlan, fields: AttentionFields): void {
+  const bytes = plan.batch * plan.heads * plan.queryLength * 4;
+  fields.rowMax = scope.allocate(bytes);
+  fields.rowSum = scope.allocate(bytes);
+}
+
+export function allocateScratch(scope: CallScope, parameters: number): number {
+  const { kernels } = scope.core;
+  return scope.allocate(kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)));
+}
+
+function writeStage(
+  scope: CallScope,
+  parameters: number,
+  fields: AttentionFields,
+  selection: CheckedSelection,
+  stage: number,
+  weights: number,
+  plan: AttentionPlan,
+  scratch: number,
+): void {
+  const { core } = scope;
+  writeBlock(core.memory.memory, parameters, attentionParameters, {
+    ...fields,
+    stage,
+    weights,
+    rows: selection.rows ? scope.copyIn(selection.rows) : 0,
+    rowCount: selection.rows?.length ?? plan.queryLength,
+    heads: selection.heads ? scope.copyIn(selection.heads) : 0,
+    headCount: selection.heads?.length ?? plan.heads,
+  });
+  core.kernels.attentionWeights(parameters, 0, core.kernels.weightTiles(parameters), scratch);
+}
+
+export type { Operand };

@@ -1,0 +1,198 @@
+// Rotary position embedding (Su et al. 2021, RoFormer, eq. 34).
+import { rotaryParameters } from "../engine/abi.generated.js";
+import type { CallScope, Core } from "../engine/core.js";
+import { wrongValue } from "../errors.js";
+import {
+  boolean,
+  choice,
+  contiguousRows,
+  exactShape,
+  finite,
+  floatCode,
+  hostData,
+  integer,
+  integers,
+  knownOptions,
+  type Operand,
+  operand,
+  placeFloat32,
+  place,
+  Result,
+} from "../operand.js";
+import { contiguousStrides, flattenAxes, isContiguous, showShape } from "../shape.js";
+import { ELEMENT_BYTES } from "../host-tensor.js";
+import { Tensor } from "../tensor.js";
+import type { AnyTensor } from "./options.js";
+
+export interface RotaryOptions {
+  /** Angle of pair i at position p: p * base^(-2i / rotaryDim); default 10000. */
+  readonly base?: number;
+  /** Channels 2i and 2i + 1 form a pair (GPT-J); default false: i and i + rotaryDim / 2 (GPT-NeoX, Llama). */
+  readonly interleaved?: boolean;
+  /** How many leading channels are rotated, even; default all. */
+  readonly rotaryDim?: number;
+  /** Position of each token, [S] or [B, S]; default offset, offset + 1, ... */
+  readonly positions?: readonly number[] | Int32Array | AnyTensor;
+  /** Added to the default positions; default 0. */
+  readonly offset?: number;
+  /**
+   * Your own tables, float [P, rotaryDim / 2], indexed by position (frequencies scaled as YaRN or Llama 3 do, say);
+   * or [B, S, rotaryDim / 2], one row per token.
+   */
+  readonly cos?: AnyTensor;
+  readonly sin?: AnyTensor;
+  /** Order of the axes; default BHSD. */
+  readonly layout?: "BHSD" | "BSHD";
+}
+
+/** Rows of cosines and sines, and which row each token uses. */
+interface Tables {
+  readonly place: (scope: CallScope) => { cos: number; sin: number };
+  /** In elements. */
+  readonly batchStride: number;
+  readonly rowStride: number;
+  /** [B or 1, S], or undefined: row s */
+  readonly rows: Int32Array | undefined;
+  readonly rowsPerBatch: boolean;
+}
+
+export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, options: RotaryOptions): T {
+  core.open();
+  knownOptions(options, ["base", "interleaved", "rotaryDim", "positions", "offset", "cos", "sin", "layout"]);
+  const x = operand(core, "input", input);
+  const dtype = floatCode(x);
+  contiguousRows(x);
+  const { shape, strides } = x;
+  const rank = shape.length;
+  if (rank < 2) throw wrongValue("ERR_SHAPE", `input.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
+  const swapped = choice("layout", options.layout ?? "BHSD", ["BHSD", "BSHD"]) === "BSHD" && rank > 2;
+  const sequence = swapped ? rank - 3 : rank - 2;
+  const head = swapped ? rank - 2 : rank - 3;
+  const lead = Math.max(0, rank - 3);
+  const [batch, batchStride] = flattenAxes("input", shape.slice(0, lead), strides.slice(0, lead));
+  const length = shape[sequence]!;
+  const heads = rank === 2 ? 1 : shape[head]!;
+  const headDim = shape[rank - 1]!;
+  const rotaryDim = options.rotaryDim === undefined ? headDim : integer("rotaryDim", options.rotaryDim, 2, headDim);
+  if (rotaryDim % 2 !== 0) throw wrongValue("ERR_VALUE", `rotaryDim must be even: got ${rotaryDim}`);
+  const interleaved = options.interleaved !== undefined && boolean("interleaved", options.interleaved);
+  const tables = checkTables(core, options, batch, length, rotaryDim);
+
+  return core.call((scope) => {
+    const output = new Result(scope, x.tensor !== undefined, shape, x.dtype);
+    const bytes = ELEMENT_BYTES[x.dtype];
+    const packed = contiguousStrides(shape).map((stride) => stride * bytes);
+    const parameters = scope.block(rotaryParameters, {
+      batch,
+      heads,
+      length,
+      headDim,
+      rotaryDim,
+      interleaved: interleaved ? 1 : 0,
+      dtype,
+      input: place(scope, x),
+      inputBatch: batchStride * bytes,
+      inputHead: rank === 2 ? 0 : strides[head]! * bytes,
+      inputRow: strides[sequence]! * bytes,
+      output: output.address,
+      outputBatch: heads * length * headDim * bytes,
+      outputHead: rank === 2 ? 0 : packed[head]!,
+      outputRow: packed[sequence]!,
+      ...tables.place(scope),
+      cacheBatch: tables.batchStride * 4,
+      cacheRow: tables.rowStride * 4,
+      positions: tables.rows ? scope.copyIn(tables.rows) : 0,
+      positionsBatch: tables.rowsPerBatch ? length * 4 : 0,
+      scratch: scope.allocate(headDim * 8),
+    });
+    core.kernels.rotaryEmbedding(parameters, 0, batch * heads * length);
+    return output.take(x) as T;
+  });
+}
+
+function checkTables(core: Core, options: RotaryOptions, batch: number, length: number, rotaryDim: number): Tables {
+  const offset = options.offset === undefined ? 0 : integer("offset", options.offset, -(2 ** 30), 2 ** 30);
+  const half = rotaryDim / 2;
+  if (options.cos === undefined && options.sin === undefined) {
+    const base = options.base === undefined ? 10000 : finite("base", options.base);
+    if (base <= 0) throw wrongValue("ERR_VALUE", `base must be greater than 0: got ${base}`);
+    const positions = checkPositions(core, options, batch, length, -(2 ** 30), 2 ** 30);
+    return computedTables(positions ?? Int32Array.from({ length }, (_, s) => s + offset), length, half, base);
+  }
+  if (options.cos === undefined || options.sin === undefined) {
+    throw wrongValue("ERR_VALUE", "cos and sin must be given together");
+  }
+  if (options.base !== undefined)
+    throw wrongValue("ERR_VALUE", "base cannot be combined with cos and sin, which hold the angles");
+  const cos = operand(core, "cos", options.cos);
+  const sin = operand(core, "sin", options.sin);
+  for (const table of [cos, sin]) {
+    floatCode(table);
+    if (!isContiguous(table.shape, table.strides)) {
+      throw wrongValue("ERR_SHAPE", `${table.name} must be contiguous: call contiguous() first`);
+    }
+  }
+  exactShape(sin, cos.shape);
+  const place = (scope: CallScope) => ({ cos: placeFloat32(scope, cos), sin: placeFloat32(scope, sin) });
+  if (cos.shape.length === 3) {
+    if (options.positions !== undefined || options.offset !== undefined) {
+      throw wrongValue("ERR_VALUE", "positions and offset need cos and sin of shape [P, rotaryDim / 2]");
+    }
+    exactShape(cos, [batch, length, half]);
+    return { place, batchStride: length * half, rowStride: half, rows: undefined, rowsPerBatch: false };
+  }
+  exactShape(cos, [null, half]);
+  const last = cos.shape[0]! - 1;
+  let rows = checkPositions(core, options, batch, length, 0, last);
+  if (!rows && length > 0) {
+    integer("offset", offset, 0, last - length + 1);
+    rows = Int32Array.from({ length }, (_, s) => s + offset);
+  }
+  return { place, batchStride: 0, rowStride: half, rows, rowsPerBatch: rows !== undefined && rows.length !== length };
+}
+
+/** [S] or [B, S] of integers, or undefined where none were given. */
+function checkPositions(
+  core: Core,
+  options: RotaryOptions,
+  batch: number,
+  length: number,
+  least: number,
+  most: number,
+): Int32Array | undefined {
+  const { positions } = options;
+  if (positions === undefined) return undefined;
+  if (options.offset !== undefined) throw wrongValue("ERR_VALUE", "offset cannot be combined with positions");
+  let list: unknown = positions;
+  if (positions instanceof Tensor || "shape" in positions) {
+    const argument: Operand = operand(core, "positions", positions);
+    exactShape(argument, argument.shape.length === 2 ? [batch, length] : [length]);
+    list = hostData(argument);
+  }
+  const rows = integers("positions", list, least, most);
+  if (rows.length !== length && rows.length !== batch * length) {
+    throw wrongValue("ERR_SHAPE", `positions must have ${length} entries, or ${batch * length}: got ${rows.length}`);
+  }
+  return rows;
+}
+
+/** One row per distinct place, with angles in float64. */
+function computedTables(positions: Int32Array, length: number, half: number, base: number): Tables {
+  const cos = new Float32Array(positions.length * half);
+  const sin = new Float32Array(positions.length * half);
+  for (let i = 0; i < half; i++) {
+    const frequency = base ** (-i / half);
+    for (let p = 0; p < positions.length; p++) {
+      const angle = positions[p]! * frequency;
+      cos[p * half + i] = Math.cos(angle);
+      sin[p * half + i] = Math.sin(angle);
+    }
+  }
+  return {
+    place: (scope) => ({ cos: scope.copyIn(cos), sin: scope.copyIn(sin) }),
+    batchStride: positions.length === length ? 0 : length * half,
+    rowStride: half,
+    rows: undefined,
+    rowsPerBatch: false,
+  };
+}

@@ -1,0 +1,83 @@
+// What the terminal shows: progress, numbers a person can read, and small pictures of characters.
+import type { Rgb } from "./weight-picture.js";
+
+/** Colours the terminal can show. */
+export function hasColour(): boolean {
+  return process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.stdout.getColorDepth() >= 24;
+}
+
+/** One line on stderr that is overwritten; nothing where stderr is no terminal. */
+export class Progress {
+  readonly #start = performance.now();
+  readonly #label: string;
+  #shown = 0;
+
+  constructor(label: string) {
+    this.#label = label;
+  }
+
+  /** `share` from 0 to 1 */
+  update(share: number): void {
+    const now = performance.now();
+    if (!process.stderr.isTTY || now - this.#shown < 100) return;
+    this.#shown = now;
+    const bar = "#".repeat(Math.floor(share * 30)).padEnd(30, ".");
+    const left = share > 0 ? ((now - this.#start) / 1000) * (1 / share - 1) : 0;
+    process.stderr.write(`\r\x1b[K${this.#label} [${bar}] ${Math.floor(share * 100)}%, ${seconds(left)} left`);
+  }
+
+  end(): void {
+    if (this.#shown > 0) process.stderr.write("\r\x1b[K");
+  }
+}
+
+export function seconds(value: number): string {
+  if (value >= 90) return `${Math.round(value / 60)} min`;
+  return value >= 1 ? `${value.toFixed(value < 10 ? 2 : 1)} s` : `${(value * 1000).toFixed(value < 0.01 ? 2 : 0)} ms`;
+}
+
+/** Decimal units: 1 MB is 1,000,000 bytes. */
+export function bytes(value: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+  const unit = value < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
+  const amount = value / 1000 ** unit;
+  return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toPrecision(3)} ${units[unit]}`;
+}
+
+/** Lines of "name  value", the values under each other. */
+export function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return rows.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join("");
+}
+
+/** Two pixels in each character: the upper one its foreground, the lower one its background. Colours 0 to 255. */
+export function halfBlocks(width: number, height: number, colourAt: (x: number, y: number) => Rgb): string {
+  let text = "";
+  for (let y = 0; y < height; y += 2) {
+    for (let x = 0; x < width; x++) {
+      const lower =
+        y + 1 < height
+          ? `\x1b[48;2;${colourAt(x, y + 1)
+              .map(Math.round)
+              .join(";")}m`
+          : "\x1b[49m";
+      text += `\x1b[38;2;${colourAt(x, y).map(Math.round).join(";")}m${lower}\u2580`;
+    }
+    text += "\x1b[0m\n";
+  }
+  return text;
+}
+
+const RAMP = " .:-=+*#%@";
+
+/** `levelAt` from 0 to 1; one character is about twice as high as wide, so give half as many rows. */
+export function asciiShades(width: number, height: number, levelAt: (x: number, y: number) => number): string {
+  let text = "";
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      text += RAMP[Math.min(RAMP.length - 1, Math.max(0, Math.floor(levelAt(x, y) * RAMP.length)))];
+    }
+    text += "\n";
+  }
+  return text;
+}

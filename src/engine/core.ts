@@ -1,0 +1,122 @@
+// What every operation runs on: one memory, the kernels over it, and the bookkeeping of a call.
+import { wrongKind } from "../errors.js";
+import type { Layout } from "./abi.generated.js";
+import { type Fields, instantiateKernels, type Kernels, writeBlock } from "./kernels.js";
+import type { LinearMemory } from "./memory.js";
+
+export type Build = "simd" | "relaxed";
+
+/** What the engine runs on, and why a wish could not be met. */
+export interface EngineInfo {
+  readonly build: Build;
+  readonly threads: number;
+  readonly memory: import("./memory.js").MemoryInfo;
+  readonly reasons: { readonly relaxed?: string; readonly threads?: string };
+}
+
+export class Core {
+  readonly #reasons: EngineInfo["reasons"];
+  /** Absent once closed, so that the runtime can reclaim the memory. */
+  #parts: { kernels: Kernels; memory: LinearMemory } | undefined;
+
+  constructor(module: WebAssembly.Module, memory: LinearMemory, reasons: EngineInfo["reasons"]) {
+    this.#parts = { kernels: instantiateKernels(module, memory.memory), memory };
+    this.#reasons = reasons;
+  }
+
+  get kernels(): Kernels {
+    return this.#open().kernels;
+  }
+
+  get memory(): LinearMemory {
+    return this.#open().memory;
+  }
+
+  get closed(): boolean {
+    return this.#parts === undefined;
+  }
+
+  close(): void {
+    this.#parts = undefined;
+  }
+
+  get info(): EngineInfo {
+    const { kernels, memory } = this.#open();
+    return {
+      build: kernels.relaxed() ? "relaxed" : "simd",
+      threads: 1,
+      memory: memory.info,
+      reasons: this.#reasons,
+    };
+  }
+
+  /** Throws ERR_CLOSED once the engine is closed. */
+  open(): void {
+    this.#open();
+  }
+
+  #open(): { kernels: Kernels; memory: LinearMemory } {
+    if (!this.#parts) throw wrongKind("ERR_CLOSED", "the engine is closed: load another one");
+    return this.#parts;
+  }
+
+  /** Runs `call` with a scope whose temporaries are freed when it ends, however it ends. */
+  call<T>(call: (scope: CallScope) => T): T {
+    this.open();
+    const scope = new CallScope(this);
+    try {
+      return call(scope);
+    } catch (error) {
+      scope.fail();
+      throw error;
+    } finally {
+      scope.end();
+    }
+  }
+}
+
+/** Memory that lives as long as one call. */
+export class CallScope {
+  readonly core: Core;
+  #temporaries: number[] = [];
+  #undos: (() => void)[] = [];
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  /** Address of `bytes` bytes that are freed at the end of the call. */
+  allocate(bytes: number): number {
+    const address = this.core.memory.allocate(bytes);
+    this.#temporaries.push(address);
+    return address;
+  }
+
+  /** Address of a copy of a host array. */
+  copyIn(data: ArrayBufferView): number {
+    const address = this.allocate(data.byteLength);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(this.core.memory.memory.buffer, address, data.byteLength).set(bytes);
+    return address;
+  }
+
+  /** Address of a parameter block with these fields. */
+  block<L extends Layout>(layout: L, fields: Fields<L>): number {
+    const address = this.allocate(layout.words * 4);
+    writeBlock(this.core.memory.memory, address, layout, fields);
+    return address;
+  }
+
+  /** Has something undone should the call fail. */
+  undo(action: () => void): void {
+    this.#undos.push(action);
+  }
+
+  fail(): void {
+    for (const action of this.#undos) action();
+  }
+
+  end(): void {
+    for (const address of this.#temporaries) this.core.memory.free(address);
+  }
+}

@@ -1,0 +1,46 @@
+// The exports of assembly/index.ts as the host calls them, and how a module becomes them. The only file that knows
+// the loader.
+import { instantiateSync } from "@assemblyscript/loader";
+import type { Layout } from "./abi.generated.js";
+
+export interface Kernels {
+  attentionTiles(parameters: number): number;
+  attentionScratch(parameters: number, scratch: number): number;
+  attentionForward(parameters: number, first: number, last: number, scratch: number): void;
+  weightTiles(parameters: number): number;
+  attentionWeights(parameters: number, first: number, last: number, scratch: number): void;
+  mergeAttention(parameters: number, first: number, last: number): void;
+  rotaryEmbedding(parameters: number, first: number, last: number): void;
+  sumRows(from: number, rows: number, stride: number, n: number, dtype: number, to: number, scratch: number): void;
+  widenRow(from: number, to: number, n: number, dtype: number): void;
+  narrowRow(from: number, to: number, n: number, dtype: number): void;
+  relaxed(): number;
+}
+
+/** Kernels over the given memory, which is all they import. */
+export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  const kernels = instantiateSync(module, { env: { memory } }).instance.exports as unknown as Kernels;
+  if (typeof kernels.attentionForward !== "function") throw new Error("the module does not export attentionForward");
+  return kernels;
+}
+
+/** The fields of a parameter block. */
+export type Fields<L extends Layout> = Partial<Record<keyof L["integers"] | keyof L["floats"], number>>;
+
+/** Writes a parameter block; fields left out are zero. */
+export function writeBlock<L extends Layout>(
+  memory: WebAssembly.Memory,
+  address: number,
+  layout: L,
+  fields: Fields<L>,
+): void {
+  const integers = new Uint32Array(memory.buffer, address, layout.words);
+  const floats = new Float32Array(memory.buffer, address, layout.words);
+  integers.fill(0);
+  for (const name in fields) {
+    const value = fields[name as keyof typeof fields] as number;
+    const place = layout.integers[name];
+    if (place !== undefined) integers[place] = value;
+    else floats[layout.floats[name] as number] = value;
+  }
+}

@@ -1,0 +1,5 @@
+// The oracle of the tests, in float64: plain loops, no speed, nothing shared with the kernels.
+export { attention, type ReferenceOptions, type ReferenceResult, type Stages } from "./attention.js";
+export { additiveAttention, attentionPooling, linear, mergeAttention, rotaryEmbedding } from "./layers.js";
+export type { Operand, Result } from "./operand.js";
+export { bucketOf, type ReferenceBuckets } from "./scores.js";

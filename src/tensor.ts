@@ -1,0 +1,219 @@
+// Tensors in the engine's memory, and views over them.
+import type { Core } from "./engine/core.js";
+import { show, wrongKind, wrongValue } from "./errors.js";
+import {
+  checkHostTensor,
+  checkShape,
+  type DType,
+  ELEMENT_BYTES,
+  hostArray,
+  type HostData,
+  type HostTensor,
+} from "./host-tensor.js";
+import { contiguousStrides, elements, isContiguous, showShape } from "./shape.js";
+
+/** Memory shared by the views of one tensor, freed with the last of them. */
+class Storage {
+  owners = 0;
+  readonly core: Core;
+  readonly address: number;
+  constructor(core: Core, bytes: number) {
+    this.core = core;
+    this.address = core.memory.allocate(bytes);
+  }
+  release(): void {
+    this.owners--;
+    if (this.owners === 0 && !this.core.closed) this.core.memory.free(this.address);
+  }
+}
+
+/**
+ * A tensor in the engine's memory. Dispose of it when done (`tensor.dispose()` or `using`): the garbage collector
+ * does not know of it. Views made by permute, slice, select, unsqueeze and reshape share its memory and copy nothing.
+ */
+export class Tensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Distance between neighbours along each axis, in elements. */
+  readonly strides: readonly number[];
+  readonly #storage: Storage;
+  /** Elements between the start of the storage and the first element. */
+  readonly #offset: number;
+  #disposed = false;
+
+  private constructor(
+    storage: Storage,
+    shape: readonly number[],
+    strides: readonly number[],
+    offset: number,
+    dtype: DType,
+  ) {
+    this.#storage = storage;
+    this.shape = Object.freeze([...shape]);
+    this.strides = Object.freeze([...strides]);
+    this.#offset = offset;
+    this.dtype = dtype;
+    storage.owners++;
+  }
+
+  /** @internal Uninitialised memory. */
+  static allocate(core: Core, shape: readonly number[], dtype: DType): Tensor {
+    core.open();
+    const storage = new Storage(core, elements(shape) * ELEMENT_BYTES[dtype]);
+    return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype);
+  }
+
+  /** @internal */
+  get core(): Core {
+    return this.#storage.core;
+  }
+
+  /** @internal Address of the first element; throws ERR_DISPOSED. */
+  get address(): number {
+    this.#check("tensor");
+    return this.#storage.address + this.#offset * ELEMENT_BYTES[this.dtype];
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.#storage.core.closed;
+  }
+
+  #check(name: string): void {
+    if (this.disposed) throw wrongKind("ERR_DISPOSED", `${name} was disposed of`);
+  }
+
+  #view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
+    return new Tensor(this.#storage, shape, strides, offset, this.dtype);
+  }
+
+  /** The same elements with axes in another order: axis i of the result is axis axes[i] of this. */
+  permute(axes: readonly number[]): Tensor {
+    this.#check("tensor");
+    const order = [...axes];
+    if (order.length !== this.shape.length || [...order].sort((a, b) => a - b).some((axis, i) => axis !== i)) {
+      throw wrongValue("ERR_VALUE", `axes must be a permutation of 0 to ${this.shape.length - 1}: got ${show(axes)}`);
+    }
+    return this.#view(
+      order.map((axis) => this.shape[axis]!),
+      order.map((axis) => this.strides[axis]!),
+      this.#offset,
+    );
+  }
+
+  /** Elements start to end - 1 along one axis. */
+  slice(axis: number, start: number, end: number): Tensor {
+    const size = this.#axis(axis);
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > size) {
+      throw wrongValue("ERR_VALUE", `slice must lie in 0 to ${size}: got ${show(start)} to ${show(end)}`);
+    }
+    const shape = this.shape.map((n, i) => (i === axis ? end - start : n));
+    return this.#view(shape, this.strides, this.#offset + start * this.strides[axis]!);
+  }
+
+  /** Element `index` along one axis, which the result no longer has. */
+  select(axis: number, index: number): Tensor {
+    const size = this.#axis(axis);
+    if (!Number.isInteger(index) || index < 0 || index >= size) {
+      throw wrongValue("ERR_VALUE", `index must be an integer from 0 to ${size - 1}: got ${show(index)}`);
+    }
+    const without = (list: readonly number[]) => list.filter((_, i) => i !== axis);
+    return this.#view(without(this.shape), without(this.strides), this.#offset + index * this.strides[axis]!);
+  }
+
+  /** The same elements with an axis of size 1 inserted at `axis`. */
+  unsqueeze(axis: number): Tensor {
+    this.#check("tensor");
+    if (!Number.isInteger(axis) || axis < 0 || axis > this.shape.length) {
+      throw wrongValue("ERR_VALUE", `axis must be an integer from 0 to ${this.shape.length}: got ${show(axis)}`);
+    }
+    return this.#view([...this.shape].toSpliced(axis, 0, 1), [...this.strides].toSpliced(axis, 0, 0), this.#offset);
+  }
+
+  #axis(axis: number): number {
+    this.#check("tensor");
+    const size = this.shape[axis];
+    if (size === undefined) {
+      throw wrongValue("ERR_VALUE", `axis must be an integer from 0 to ${this.shape.length - 1}: got ${show(axis)}`);
+    }
+    return size;
+  }
+
+  /** The same elements in another shape; only of a contiguous tensor. */
+  reshape(shape: readonly number[]): Tensor {
+    this.#check("tensor");
+    checkShape("shape", shape);
+    if (elements(shape) !== elements(this.shape)) {
+      throw wrongValue(
+        "ERR_SHAPE",
+        `shape must hold ${elements(this.shape)} elements: ${showShape(shape)} holds ${elements(shape)}`,
+      );
+    }
+    if (!isContiguous(this.shape, this.strides)) {
+      throw wrongValue("ERR_SHAPE", "only a contiguous tensor can be reshaped: call contiguous() first");
+    }
+    return this.#view(shape, contiguousStrides(shape), this.#offset);
+  }
+
+  /** A copy whose elements lie in row-major order. */
+  contiguous(): Tensor {
+    return upload(this.core, this.toHost());
+  }
+
+  /** A copy in an array of the host. float16 comes as a Uint16Array of its bits. */
+  toHost(): HostTensor {
+    const { address, shape, dtype } = this;
+    const { buffer } = this.core.memory.memory;
+    const n = elements(shape);
+    const data = hostArray(dtype, n);
+    const bytes = ELEMENT_BYTES[dtype];
+    if (isContiguous(shape, this.strides)) {
+      new Uint8Array(data.buffer).set(new Uint8Array(buffer, address, n * bytes));
+    } else if (n > 0) {
+      // One past the last element that the strides reach
+      const extent = shape.reduce((sum, size, i) => sum + (size - 1) * this.strides[i]!, 1);
+      const from = new (data.constructor as new (b: ArrayBufferLike, o: number, n: number) => HostData)(
+        buffer,
+        address,
+        extent,
+      );
+      gather(from, this.shape, this.strides, data);
+    }
+    return { data, shape: [...shape], dtype };
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** to = the elements of `from` in row-major order of shape. */
+function gather(from: HostData, shape: readonly number[], strides: readonly number[], to: HostData): void {
+  const index = new Array<number>(shape.length).fill(0);
+  let at = 0;
+  for (let i = 0; i < to.length; i++) {
+    to[i] = from[at]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += strides[axis]!;
+      index[axis]!++;
+      if (index[axis]! < shape[axis]!) break;
+      at -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** @internal A resident copy of a host tensor. */
+export function upload(core: Core, host: HostTensor, name = "tensor"): Tensor {
+  const { data, shape, dtype } = checkHostTensor(name, host);
+  const tensor = Tensor.allocate(core, shape, dtype);
+  new Uint8Array(core.memory.memory.buffer, tensor.address, data.byteLength).set(
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  return tensor;
+}

@@ -1,0 +1,194 @@
+// attention-wasm run, as a program: every flag against plain float64 attention, every file format, maps.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { FileTensor } from "../src/formats/file-tensor.js";
+import { readNpy, writeNpy } from "../src/formats/npy.js";
+import { readPng } from "../src/formats/png.js";
+import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.js";
+import {
+  assertClose,
+  bias,
+  buckets,
+  dot,
+  H,
+  hide,
+  key,
+  mask,
+  type Plain,
+  plainAttention,
+  QKV,
+  query,
+  relative,
+  SK,
+  SQ,
+  sinks,
+  squared,
+  tensor,
+  value,
+  writeTensors,
+} from "./cli/plain-attention.js";
+import { Folder } from "./cli/program.js";
+
+const folder = new Folder();
+writeTensors(folder);
+const test = suite("run");
+test.after(() => folder.remove());
+
+const CASES: [flags: string, plain: Plain][] = [
+  ["", {}],
+  ["--scale -0.5", { scale: -0.5 }],
+  ["--scale -.25e1 --similarity squared-euclidean", { scale: -2.5, similarity: (a, b) => -squared(a, b) }],
+  ["--similarity euclidean", { scale: 1, similarity: (a, b) => -Math.sqrt(squared(a, b)) }],
+  ["--similarity cosine --scale 3", { scale: 3, similarity: (a, b) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)) }],
+  ["--causal upper-left", { change: (s, _h, i, j) => hide(j > i, s) }],
+  ["--causal lower-right", { change: (s, _h, i, j) => hide(j > i + SK - SQ, s) }],
+  ["--causal -1", { change: (s, _h, i, j) => hide(j > i - 1, s) }],
+  ["--window -1,2", { change: (s, _h, i, j) => hide(j > i + 2, s) }],
+  ["--window 1,0 --window-offset 2", { change: (s, _h, i, j) => hide(j > i + 2 || j < i + 1, s) }],
+  [
+    "--mask mask.npy --bias bias.npy",
+    { change: (s, h, i, j) => hide(mask.data[i * SK + j] === 0, s + Number(bias.data[(h * SQ + i) * SK + j])) },
+  ],
+  ["--block-mask mask.npy", { change: (s, _h, i, j) => hide(mask.data[i * SK + j] === 0, s) }],
+  ["--key-lengths 4 --softcap 0.4", { change: (s, _h, _i, j) => hide(j >= 4, 0.4 * Math.tanh(s / 0.4)) }],
+  [
+    "--segments 1,1,2,2,3 --key-segments 3,1,1,2,2,2,3",
+    {
+      change: (s, _h, i, j) => hide([1, 1, 2, 2, 3][i] !== [3, 1, 1, 2, 2, 2, 3][j], s),
+    },
+  ],
+  ["--alibi-slopes auto", { change: (s, h, i, j) => s - [2 ** -4, 2 ** -8][h]! * Math.abs(i - j) }],
+  ["--alibi-slopes 1,0.5", { change: (s, h, i, j) => s - [1, 0.5][h]! * Math.abs(i - j) }],
+  [
+    "--relative-bias relative.npy",
+    { change: (s, h, i, j) => s + Number(relative.data[h * 5 + Math.min(4, Math.max(0, j - i + 2))]) },
+  ],
+  // Distances up to half of the 8 buckets have a bucket each, later keys share bucket 0
+  [
+    "--bucketed-bias buckets.npy --one-directional --max-distance 20",
+    { change: (s, h, i, j) => s + Number(buckets.data[Math.min(4, Math.max(0, i - j)) * H + h]) },
+  ],
+  ["--sinks 0.5,-1", { sink: (h) => sinks[h]! }],
+  ["--build simd", {}],
+  ["--deterministic --maximum-memory 1e6", {}],
+];
+for (const [flags, plain] of CASES) {
+  test(flags || "no flags", () => {
+    folder.succeed(`${QKV} ${flags} -o out.safetensors --force --lse --weights`);
+    const results = readSafetensors(folder.read("out.safetensors"));
+    const expected = plainAttention(plain);
+    assert.equal(results.get("output")!.shape, [1, H, SQ, 3]);
+    for (const name of ["output", "lse", "weights"] as const) assertClose(results.get(name)!, expected[name], name);
+  });
+}
+
+test("--query-lengths leaves the padding at zero", () => {
+  folder.succeed(`${QKV} --query-lengths 3 -o short.npy`);
+  const expected = plainAttention({}).output.map((value, i) => (Math.floor(i / 3) % SQ < 3 ? value : 0));
+  assertClose(readNpy(folder.read("short.npy")), expected, "output");
+});
+
+test("--layout BSHD", () => {
+  const swap = ({ data, shape, dtype }: FileTensor): FileTensor => {
+    const [, heads, length, width] = shape as [number, number, number, number];
+    const swapped = (data as Float32Array).map((_, i) => {
+      const [c, h, s] = [i % width, Math.floor(i / width) % heads, Math.floor(i / width / heads)];
+      return Number(data[(h * length + s) * width + c]);
+    });
+    return { data: swapped, shape: [1, length, heads, width], dtype };
+  };
+  folder.write(
+    "bshd.safetensors",
+    writeSafetensors(
+      new Map([
+        ["q", swap(query)],
+        ["k", swap(key)],
+        ["v", swap(value)],
+      ]),
+    ),
+  );
+  folder.succeed("run bshd.safetensors --layout BSHD -o bshd.npy --alibi-slopes auto --map bshd.svg --map-head 1");
+  const plain = plainAttention({ change: (s, h, i, j) => s - [2 ** -4, 2 ** -8][h]! * Math.abs(i - j) });
+  const expected = swap({ data: Float32Array.from(plain.output), shape: [1, H, SQ, 3], dtype: "float32" });
+  assert.equal(readNpy(folder.read("bshd.npy")).shape, [1, SQ, H, 3]);
+  assertClose(readNpy(folder.read("bshd.npy")), Array.from(expected.data as Float32Array), "output");
+});
+
+test("options lie beside the query in a .safetensors file, and flags win over them", () => {
+  const tensors = new Map([
+    ["query", query],
+    ["key", key],
+    ["value", value],
+    ["mask", mask],
+    ["key_lengths", { data: BigInt64Array.of(4n), shape: [1], dtype: "int64" } as FileTensor],
+  ]);
+  folder.write("all.safetensors", writeSafetensors(tensors));
+  folder.succeed("run all.safetensors -o all.npy");
+  const masked = (n: number): Plain => ({ change: (s, _h, i, j) => hide(j >= n || mask.data[i * SK + j] === 0, s) });
+  assertClose(readNpy(folder.read("all.npy")), plainAttention(masked(4)).output, "output");
+  folder.succeed("run all.safetensors --key-lengths 6 -o six.npy");
+  assertClose(readNpy(folder.read("six.npy")), plainAttention(masked(6)).output, "output");
+});
+
+test("one tensor means self-attention, in its own type", () => {
+  const half: FileTensor = { data: Uint16Array.of(0x3c00, 0x0000, 0x0000, 0x3c00), shape: [2, 2], dtype: "float16" };
+  folder.write("half.npy", writeNpy(half));
+  folder.write("half.safetensors", writeSafetensors(new Map([["anything", half]])));
+  const printed = folder.succeed("run half.npy --scale 30 -o half.out.npy");
+  assert.match(printed, /query, key and value +\[2, 2\] float16/);
+  assert.equal(readNpy(folder.read("half.out.npy")), half); // so steep a softmax picks the token itself
+  folder.succeed("run half.safetensors --causal --scale 30 -o half.out.safetensors");
+  assert.equal(readSafetensors(folder.read("half.out.safetensors")).get("output"), half);
+  folder.succeed("run --query half.npy --scale 30 -o alone.npy");
+  assert.equal(readNpy(folder.read("alone.npy")), half);
+});
+
+test("lse and chosen weights in files of their own", () => {
+  folder.succeed(`${QKV} --lse lse.npy --weights weights.npy --weight-rows 4,0 --weight-heads 1`);
+  const { lse, weights } = plainAttention({});
+  assertClose(readNpy(folder.read("lse.npy")), lse, "lse");
+  const row = (i: number) => weights.slice((SQ + i) * SK, (SQ + i + 1) * SK);
+  assert.equal(readNpy(folder.read("weights.npy")).shape, [1, 1, 2, SK]);
+  assertClose(readNpy(folder.read("weights.npy")), [...row(4), ...row(0)], "weights");
+});
+
+/** The cells of a map. */
+function cellsOf(svg: string) {
+  const [, data] = /data:image\/png;base64,([\w+/=]+)"/.exec(svg)!;
+  return readPng(new Uint8Array(Buffer.from(data!, "base64")));
+}
+
+test("--map draws the weights of one head, and shows them", () => {
+  const printed = folder.succeed(`${QKV} --causal upper-left --map map.svg --map-head 1`);
+  const svg = new TextDecoder().decode(folder.read("map.svg"));
+  assert.match(svg, /^<svg .*<\/svg>\n$/s);
+  assert.match(svg, /head 1 of 2.*5 queries by 7 keys.*key position.*query position.*0 \(hidden\)/s);
+  const { width, height, data } = cellsOf(svg);
+  const at = (x: number, y: number) =>
+    [0, 1, 2].map(
+      (c) => data[(Math.floor(((y + 0.5) * height) / SQ) * width + Math.floor(((x + 0.5) * width) / SK)) * 3 + c]!,
+    );
+  for (let y = 0; y < SQ; y++)
+    for (let x = 0; x < SK; x++)
+      assert.is(
+        at(x, y).every((c) => c === 1),
+        x > y,
+        `cell ${x},${y}`,
+      );
+  const rows = printed
+    .slice(printed.indexOf("weights of head 1"))
+    .split("\n")
+    .slice(1, 1 + SQ);
+  for (const [y, row] of rows.entries()) assert.match(row, new RegExp(`^[^ ]{${y + 1}} {${SK - y - 1}}$`));
+});
+
+test("--map of many tokens is a map of means", () => {
+  folder.write("long.npy", writeNpy(tensor(2, 2100, 4)));
+  folder.succeed("run long.npy --causal --map long.svg");
+  const svg = new TextDecoder().decode(folder.read("long.svg"));
+  assert.match(svg, /2100 queries by 2100 keys; each cell is the mean of 3 by 3 weights/);
+  assert.equal([cellsOf(svg).width, cellsOf(svg).height], [700, 700]);
+  assert.ok(svg.length < 1e6);
+});
+
+test.run();

@@ -1,0 +1,23 @@
+// Which of the reference cases belong to this package's conformance, by what index.json says of them.
+
+/** An entry of an index.json; torch entries have a group, ONNX entries a family. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly op: string;
+  readonly group?: string;
+}
+
+const TORCH_GROUPS = ["seed", "sdpa", "onnx_form"];
+const LAYER_OPS = ["rotary_position_embedding", "alibi_slopes", "bahdanau_attention", "luong_attention"];
+const LAYER_NAMES = ["rope_", "alibi_slopes_", "bahdanau_", "luong_"];
+
+/** The rule for the torch folder; the pack script and the tests both use it. */
+export function belongsToTorch({ group, op, name }: IndexEntry): boolean {
+  if (group === "layers") return LAYER_OPS.includes(op) || LAYER_NAMES.some((prefix) => name.startsWith(prefix));
+  return group !== undefined && TORCH_GROUPS.includes(group);
+}
+
+/** The rule for the onnx folder. */
+export function belongsToOnnx({ name }: IndexEntry): boolean {
+  return name.startsWith("test_attention_") || name.startsWith("test_rotary_embedding_");
+}
