@@ -69,12 +69,23 @@ async function buildProbe() {
   }
 }
 
-/** A .wasm import becomes a string of its bytes in hexadecimal (docs/decisions/0006-hexadecimal.md). */
-function hexadecimalModules() {
+/** Both builds as text: blocks of 1 KB in turn, in hexadecimal, so that gzip sees what they share (docs/decisions/0006-hexadecimal.md). */
+function embeddedBuilds() {
+  const name = "attention-wasm:builds";
   return {
-    name: "hexadecimal-modules",
-    setup({ onLoad }) {
-      onLoad({ filter: /\.wasm$/ }, async ({ path }) => ({ contents: await readFile(path, "hex"), loader: "text" }));
+    name,
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: name, namespace: name }));
+      onLoad({ filter: /./, namespace: name }, async () => {
+        const [simd, relaxed] = await Promise.all(
+          ["simd", "relaxed"].map((build) => readFile(`build/${build}.wasm`, "hex")),
+        );
+        const blocks = [];
+        for (let at = 0; at < Math.max(simd.length, relaxed.length); at += 2048) {
+          blocks.push({ simd: simd.slice(at, at + 2048), relaxed: relaxed.slice(at, at + 2048) });
+        }
+        return { contents: JSON.stringify(blocks), loader: "json" };
+      });
     },
   };
 }
@@ -96,7 +107,7 @@ function bundle(options) {
     target: "es2023",
     logLevel: "warning",
     ...options,
-    plugins: [hexadecimalModules(), ...(options.plugins ?? [])],
+    plugins: [embeddedBuilds(), ...(options.plugins ?? [])],
   });
 }
 

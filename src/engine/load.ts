@@ -1,6 +1,5 @@
 // Which build this runtime can run, and an engine core on it. Nothing happens at import: modules are compiled here.
-import relaxedDigits from "../../build/relaxed.wasm";
-import simdDigits from "../../build/simd.wasm";
+import blocks from "attention-wasm:builds";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { boolean, choice, integer, knownOptions } from "../operand.js";
 import { type Build, Core, type EngineInfo } from "./core.js";
@@ -74,12 +73,12 @@ function checkOptions(options: CoreOptions): Checked {
 function chooseBytes(build: "auto" | Build): { bytes: BufferSource; reason?: string } {
   if (typeof WebAssembly !== "object") throw wrongValue("ERR_NO_SIMD", "this runtime has no WebAssembly");
   if (build !== "simd") {
-    const bytes = fromHexadecimal(relaxedDigits);
+    const bytes = embedded("relaxed");
     if (WebAssembly.validate(bytes)) return { bytes };
   }
   const reason = "this runtime has no relaxed SIMD";
   if (build === "relaxed") throw wrongValue("ERR_NO_RELAXED_SIMD", `${reason}: use build 'auto' or 'simd'`);
-  const bytes = fromHexadecimal(simdDigits);
+  const bytes = embedded("simd");
   if (!WebAssembly.validate(bytes)) {
     throw wrongValue(
       "ERR_NO_SIMD",
@@ -89,8 +88,9 @@ function chooseBytes(build: "auto" | Build): { bytes: BufferSource; reason?: str
   return build === "auto" ? { bytes, reason } : { bytes };
 }
 
-/** Hexadecimal, because gzip finds in it what the two builds share; in base64 it does not (docs/decisions/0006). */
-function fromHexadecimal(digits: string): Uint8Array<ArrayBuffer> {
+/** The module inside this bundle: hexadecimal, in blocks that alternate with the other build's (docs/decisions/0006). */
+function embedded(build: Build): Uint8Array<ArrayBuffer> {
+  const digits = blocks.map((block) => block[build]).join("");
   const bytes = new Uint8Array(digits.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = digit(digits, 2 * i) * 16 + digit(digits, 2 * i + 1);
   return bytes;
