@@ -12,7 +12,7 @@ import { narrow } from "./sixteen-bits.js";
 
 export type { AttentionAttributes };
 
-/** Y, present_key, present_value, and qk_matmul_output where it was asked for. */
+/** Y, present_key, present_value and qk_matmul_output. */
 export type AttentionOutputs<T extends AnyTensor = AnyTensor> = [
   Y: T,
   presentKey: T | null,
@@ -22,15 +22,31 @@ export type AttentionOutputs<T extends AnyTensor = AnyTensor> = [
 
 /**
  * @param inputs Q, K, V, attn_mask, past_key, past_value, nonpad_kv_seqlen
- * @param outputs how many outputs the node lists: the fourth, qk_matmul_output, is a matrix of queries by keys and is
- *   made only where this is 4; the default is 4 where qk_matmul_output_mode is given, else 3
+ * @param outputs how many outputs the node lists. The fourth, qk_matmul_output, is a matrix of queries by keys: it is made
+ *   where this is 4 or qk_matmul_output_mode is given; where neither tells, when it is first read
  * @returns the outputs in order, on the side of Q: present_key and present_value are null without past_key
  */
 export function Attention<T extends AnyTensor = AnyTensor>(
   engine: Engine,
   inputs: Inputs,
   attributes: AttentionAttributes = {},
-  outputs: number = attributes.qk_matmul_output_mode === undefined ? 3 : 4,
+  outputs?: number,
+): AttentionOutputs<T> {
+  if (outputs === undefined && attributes?.qk_matmul_output_mode === undefined) {
+    const given = run<T>(engine, inputs, attributes, 3);
+    // An accessor that becomes the value, so that a node without this output never pays for it
+    const become = (value: T) => Object.defineProperty(given, 3, { value, enumerable: true, writable: true });
+    const get = () => become(run<T>(engine, inputs, attributes, 4)[3]!)[3];
+    return Object.defineProperty(given, 3, { get, enumerable: true, configurable: true });
+  }
+  return run(engine, inputs, attributes, outputs ?? 4);
+}
+
+function run<T extends AnyTensor>(
+  engine: Engine,
+  inputs: Inputs,
+  attributes: AttentionAttributes,
+  outputs: number,
 ): AttentionOutputs<T> {
   const named = nameInputs("Attention", inputs, INPUTS, 3);
   const checked = checkAttributes(attributes);
