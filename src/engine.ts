@@ -6,7 +6,6 @@ import type { AnyTensor, AttentionOptions, AttentionResult, Exact } from "./atte
 import { attentionPooling, type PoolingResult } from "./attention/pooling.js";
 import { rotaryEmbedding, type RotaryOptions } from "./attention/rotary.js";
 import type { Core, EngineInfo } from "./engine/core.js";
-import { type LoadOptions, type LoadSyncOptions, loadCore, loadCoreSync } from "./engine/load.js";
 import { linear } from "./layers/linear.js";
 import type { HostTensor } from "./host-tensor.js";
 import { type Tensor, upload } from "./tensor.js";
@@ -123,17 +122,4 @@ export class Engine {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/**
- * An engine on the fastest build this runtime can run.
- * @throws RangeError ERR_NO_SIMD or ERR_NO_RELAXED_SIMD, TypeError ERR_COMPILE or ERR_MODULE
- */
-export async function load(options: LoadOptions = {}): Promise<Engine> {
-  return new Engine(await loadCore(options));
-}
-
-/** As `load`, where the runtime allows compiling on this thread at once (not on the main thread of some browsers). */
-export function loadSync(options: LoadSyncOptions = {}): Engine {
-  return new Engine(loadCoreSync(options));
 }

@@ -1,28 +1,19 @@
-// The public face of attention-wasm: what `import ... from "attention-wasm"` gives.
-export type { AdditiveOptions, AdditiveResult } from "./attention/additive.js";
-export type { ScoreOptions } from "./attention/attention.js";
-export { BlockMask, type BlockMaskShape, createBlockMask, type MaskPredicate } from "./attention/block-mask.js";
-export type { AttentionPart, MergeOptions } from "./attention/merge.js";
-export type {
-  AnyTensor,
-  AttentionOptions,
-  AttentionResult,
-  BucketedBias,
-  Causal,
-  Diagonal,
-  Segments,
-  Similarity,
-  WeightSelection,
-  Window,
-  WindowAround,
-} from "./attention/options.js";
-export type { PoolingResult } from "./attention/pooling.js";
-export { alibiSlopes } from "./attention/position.js";
-export type { RotaryOptions } from "./attention/rotary.js";
-export { Engine, load, loadSync } from "./engine.js";
-export type { Build, EngineInfo } from "./engine/core.js";
-export type { LoadOptions, LoadSyncOptions } from "./engine/load.js";
-export type { MemoryInfo } from "./engine/memory.js";
-export type { AttentionError, ErrorCode } from "./errors.js";
-export type { DType, Float16ArrayLike, HostData, HostTensor } from "./host-tensor.js";
-export { Tensor } from "./tensor.js";
+// The public face of attention-wasm: what `import ... from "attention-wasm"` gives, with both builds inside.
+import { Engine } from "./engine.js";
+import { embeddedBuild } from "./engine/embedded.js";
+import { type LoadOptions, type LoadSyncOptions, loadCore, loadCoreSync } from "./engine/load.js";
+
+export * from "./api.js";
+
+/**
+ * An engine on the fastest build this runtime can run.
+ * @throws RangeError ERR_NO_SIMD or ERR_NO_RELAXED_SIMD, TypeError ERR_COMPILE or ERR_MODULE
+ */
+export async function load(options: LoadOptions = {}): Promise<Engine> {
+  return new Engine(await loadCore(options, embeddedBuild));
+}
+
+/** As `load`, where the runtime allows compiling on this thread at once (not on the main thread of some browsers). */
+export function loadSync(options: LoadSyncOptions = {}): Engine {
+  return new Engine(loadCoreSync(options, embeddedBuild));
+}

@@ -1,5 +1,4 @@
 // Which build this runtime can run, and an engine core on it. Nothing happens at import: modules are compiled here.
-import blocks from "attention-wasm:builds";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { boolean, choice, integer, knownOptions } from "../operand.js";
 import { type Build, Core, type EngineInfo } from "./core.js";
@@ -28,24 +27,31 @@ export interface LoadSyncOptions extends CoreOptions {
   readonly module?: WebAssembly.Module | BufferSource;
 }
 
-export async function loadCore(options: LoadOptions): Promise<Core> {
+/** Where an entry point of the package has its builds: their bytes, compiled modules, or undefined where it has none. */
+export type BuildSource = (build: Build) => BufferSource | WebAssembly.Module | undefined;
+
+export async function loadCore(options: LoadOptions, source: BuildSource): Promise<Core> {
   const checked = checkOptions(options);
   const { module } = options;
   if (module !== undefined) return createCore(await compileSource(await module), checked);
-  const { bytes, reason } = chooseBytes(checked.build);
-  return createCore(await WebAssembly.compile(bytes).catch(compileFailed), checked, reason);
+  const { code, reason } = chooseBuild(checked.build, source);
+  return createCore(await compileSource(code), checked, reason);
 }
 
-export function loadCoreSync(options: LoadSyncOptions): Core {
+export function loadCoreSync(options: LoadSyncOptions, source: BuildSource): Core {
   const checked = checkOptions(options);
   const { module } = options;
   if (module !== undefined) {
-    if (module instanceof WebAssembly.Module) return createCore(module, checked);
-    if (isBytes(module)) return createCore(compileSync(module), checked);
-    throw wrongKind("ERR_MODULE", `module must be a WebAssembly.Module or its bytes in loadSync: got ${show(module)}`);
+    if (!isModule(module) && !isBytes(module)) {
+      throw wrongKind(
+        "ERR_MODULE",
+        `module must be a WebAssembly.Module or its bytes in loadSync: got ${show(module)}`,
+      );
+    }
+    return createCore(compileSync(module), checked);
   }
-  const { bytes, reason } = chooseBytes(checked.build);
-  return createCore(compileSync(bytes), checked, reason);
+  const { code, reason } = chooseBuild(checked.build, source);
+  return createCore(compileSync(code), checked, reason);
 }
 
 interface Checked {
@@ -69,37 +75,29 @@ function checkOptions(options: CoreOptions): Checked {
   };
 }
 
-/** The bytes to compile, and why it is not the relaxed build where that could have been. */
-function chooseBytes(build: "auto" | Build): { bytes: BufferSource; reason?: string } {
+/** The build to run, and why it is not the relaxed one where that could have been. */
+function chooseBuild(build: "auto" | Build, source: BuildSource) {
   if (typeof WebAssembly !== "object") throw wrongValue("ERR_NO_SIMD", "this runtime has no WebAssembly");
-  if (build !== "simd") {
-    const bytes = embedded("relaxed");
-    if (WebAssembly.validate(bytes)) return { bytes };
-  }
-  const reason = "this runtime has no relaxed SIMD";
+  const relaxed = build === "simd" ? undefined : source("relaxed");
+  if (relaxed !== undefined && runs(relaxed)) return { code: relaxed };
+  const reason = relaxed ? "this runtime has no relaxed SIMD" : "this entry point has no relaxed build";
   if (build === "relaxed") throw wrongValue("ERR_NO_RELAXED_SIMD", `${reason}: use build 'auto' or 'simd'`);
-  const bytes = embedded("simd");
-  if (!WebAssembly.validate(bytes)) {
+  const simd = source("simd");
+  if (simd === undefined) {
+    throw wrongKind("ERR_MODULE", "attention-wasm/slim has no WebAssembly inside: hand it over as `module`");
+  }
+  if (!runs(simd)) {
     throw wrongValue(
       "ERR_NO_SIMD",
       "this runtime has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16.4)",
     );
   }
-  return build === "auto" ? { bytes, reason } : { bytes };
+  return build === "auto" ? { code: simd, reason } : { code: simd };
 }
 
-/** The module inside this bundle: hexadecimal, in blocks that alternate with the other build's (docs/decisions/0006). */
-function embedded(build: Build): Uint8Array<ArrayBuffer> {
-  const digits = blocks.map((block) => block[build]).join("");
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = digit(digits, 2 * i) * 16 + digit(digits, 2 * i + 1);
-  return bytes;
-}
-
-/** '0' to '9' are 48 to 57, 'a' to 'f' 97 to 102. */
-function digit(digits: string, at: number): number {
-  const code = digits.charCodeAt(at);
-  return code < 58 ? code - 48 : code - 87;
+/** Whether this runtime knows every instruction; what is compiled already has shown it. */
+function runs(code: BufferSource | WebAssembly.Module): boolean {
+  return isModule(code) || WebAssembly.validate(code as BufferSource);
 }
 
 function createCore(module: WebAssembly.Module, { maximumMemory, threads }: Checked, relaxed?: string): Core {
@@ -119,12 +117,17 @@ function createCore(module: WebAssembly.Module, { maximumMemory, threads }: Chec
   }
 }
 
+/** Also a module of another realm, as edge runtimes hand over. */
+function isModule(source: unknown): boolean {
+  return Object.prototype.toString.call(source) === "[object WebAssembly.Module]";
+}
+
 function isBytes(source: unknown): source is BufferSource {
   return source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
 async function compileSource(source: unknown): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
+  if (isModule(source)) return source as WebAssembly.Module;
   if (isBytes(source)) return WebAssembly.compile(source).catch(compileFailed);
   if (source instanceof URL) return compileResponse(await fetch(source), source.href);
   if (typeof Response === "function" && source instanceof Response) return compileResponse(source, source.url);
@@ -145,9 +148,10 @@ async function compileResponse(response: Response, url: string): Promise<WebAsse
   return WebAssembly.compile(bytes).catch(compileFailed);
 }
 
-function compileSync(bytes: BufferSource): WebAssembly.Module {
+function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Module {
+  if (isModule(source)) return source as WebAssembly.Module;
   try {
-    return new WebAssembly.Module(bytes);
+    return new WebAssembly.Module(source as BufferSource);
   } catch (error) {
     return compileFailed(error);
   }
