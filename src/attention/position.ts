@@ -1,5 +1,6 @@
 // Biases and angles that follow from positions alone.
 import { integer } from "../operand.js";
+import { exp, log } from "./elementary.js";
 
 /**
  * The slopes of ALiBi, float32 [heads]: 2^(-8 (h + 1) / heads) where heads is a power of two; else those of the next
@@ -9,7 +10,7 @@ import { integer } from "../operand.js";
 export function alibiSlopes(heads: number): Float32Array {
   integer("heads", heads, 1, 2 ** 20);
   const power = 2 ** Math.floor(Math.log2(heads));
-  const slope = (h: number, of: number) => 2 ** ((-8 * (h + 1)) / of);
+  const slope = (h: number, of: number) => exp(((-8 * (h + 1)) / of) * Math.LN2);
   return Float32Array.from({ length: heads }, (_, h) =>
     h < power ? slope(h, power) : slope(2 * (h - power), 2 * power),
   );
@@ -31,7 +32,7 @@ export function relativeBucket(distance: number, buckets: number, bidirectional:
   n = Math.max(n, 0);
   const exact = Math.floor(side / 2);
   if (n < exact) return first + n;
-  const growth = Math.log(n / exact) / Math.log(maxDistance / exact);
+  const growth = log(n / exact) / log(maxDistance / exact);
   // The small constant keeps a distance that lies exactly on a boundary in the bucket it opens
   return first + Math.min(side - 1, exact + Math.floor(growth * (side - exact) + 1e-9));
 }

@@ -22,6 +22,7 @@ import {
 import { contiguousStrides, flattenAxes, isContiguous, showShape } from "../shape.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import { Tensor } from "../tensor.js";
+import { cosSin, exp, log } from "./elementary.js";
 import type { AnyTensor } from "./options.js";
 
 export interface RotaryOptions {
@@ -44,6 +45,9 @@ export interface RotaryOptions {
   /** Order of the axes; default BHSD. */
   readonly layout?: "BHSD" | "BSHD";
 }
+
+/** Positions are held below this, where angles are still exact. */
+const MOST_POSITION = 2 ** 28;
 
 /** Rows of cosines and sines, and which row each token uses. */
 interface Tables {
@@ -111,12 +115,12 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
 }
 
 function checkTables(core: Core, options: RotaryOptions, batch: number, length: number, rotaryDim: number): Tables {
-  const offset = options.offset === undefined ? 0 : integer("offset", options.offset, -(2 ** 30), 2 ** 30);
+  const offset = options.offset === undefined ? 0 : integer("offset", options.offset, -MOST_POSITION, MOST_POSITION);
   const half = rotaryDim / 2;
   if (options.cos === undefined && options.sin === undefined) {
     const base = options.base === undefined ? 10000 : finite("base", options.base);
     if (base <= 0) throw wrongValue("ERR_VALUE", `base must be greater than 0: got ${base}`);
-    const positions = checkPositions(core, options, batch, length, -(2 ** 30), 2 ** 30);
+    const positions = checkPositions(core, options, batch, length, -MOST_POSITION, MOST_POSITION);
     return computedTables(positions ?? Int32Array.from({ length }, (_, s) => s + offset), length, half, base);
   }
   if (options.cos === undefined || options.sin === undefined) {
@@ -181,11 +185,11 @@ function computedTables(positions: Int32Array, length: number, half: number, bas
   const cos = new Float32Array(positions.length * half);
   const sin = new Float32Array(positions.length * half);
   for (let i = 0; i < half; i++) {
-    const frequency = base ** (-i / half);
+    const frequency = exp((-i / half) * log(base));
     for (let p = 0; p < positions.length; p++) {
-      const angle = positions[p]! * frequency;
-      cos[p * half + i] = Math.cos(angle);
-      sin[p * half + i] = Math.sin(angle);
+      const [c, s] = cosSin(positions[p]! * frequency);
+      cos[p * half + i] = c;
+      sin[p * half + i] = s;
     }
   }
   return {
