@@ -10,6 +10,10 @@ export const LANES: i32 = 8;
 export const TILE_KEYS: i32 = 96;
 /** Bytes at the start of a thread's scratch memory that tell where everything else in it is. */
 export const WORKSPACE_HEADER: i32 = 128;
+/** Largest head size, of keys and of values: keeps the scratch memory of a tile below 2^31 bytes. */
+export const MAX_HEAD_DIM: i32 = 1048576;
+/** Bytes of the constants of `exp`. */
+export const EXP_CONSTANTS: i32 = 176;
 /** Rows and columns of one block of a block mask. */
 export const MASK_BLOCK: i32 = 64;
 
@@ -158,7 +162,7 @@ export class MergeParameters {
   outputRow: usize;
   output: usize;
   lse: usize;
-  /** 176 bytes and f32 [2 * valueDim] */
+  /** EXP_CONSTANTS bytes and f32 [2 * valueDim] */
   scratch: usize;
 }
 
@@ -192,4 +196,32 @@ export class RotaryParameters {
   positionsBatch: usize;
   /** f32 [2 * headDim] */
   scratch: usize;
+}
+
+/** What a job computes. */
+export const OPERATION_FORWARD: i32 = 0;
+export const OPERATION_WEIGHTS: i32 = 1;
+
+/** A worker's slot: its state (below, or the state of the job it is in) and the tile it is computing. */
+export const SLOT_BYTES: i32 = 64;
+export const WORKER_ABSENT: i32 = 0;
+export const WORKER_IDLE: i32 = -2;
+export const WORKER_GONE: i32 = -1;
+
+/** The job that all threads share, itself slot 0; slot w of worker w = 1, 2, ... follows at w * SLOT_BYTES. */
+@unmanaged @final
+export class JobQueue {
+  /** Odd while a job is open. Workers sleep on it. */
+  state: i32;
+  /** The tile of the owner, whose slot this block is. */
+  tile: i32;
+  stop: i32;
+  operation: i32;
+  parameters: usize;
+  tiles: i32;
+  /** How many tiles were taken. */
+  next: i32;
+  /** Thread w, 0 being the owner, works in scratch + w * scratchBytes. */
+  scratch: usize;
+  scratchBytes: usize;
 }

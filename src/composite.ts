@@ -58,7 +58,7 @@ export function composite<R extends Record<string, Tensor>>(
   }
 }
 
-/** A contiguous float32 tensor; the caller's own where it is one already. */
+/** A float32 tensor: the caller's own, strides and all, where it is one already. */
 function toFloat32(core: Core, input: Operand, keep: Keep): Tensor {
   const code = floatCode(input);
   const { tensor, host } = input;

@@ -7,7 +7,7 @@ import { attentionPooling, type PoolingResult } from "./attention/pooling.js";
 import { rotaryEmbedding, type RotaryOptions } from "./attention/rotary.js";
 import type { Core, EngineInfo } from "./engine/core.js";
 import { linear } from "./layers/linear.js";
-import type { HostTensor } from "./host-tensor.js";
+import type { HostData, HostTensor } from "./host-tensor.js";
 import { type Tensor, upload } from "./tensor.js";
 
 /**
@@ -19,9 +19,13 @@ export class Engine {
   /** @internal */
   readonly core: Core;
 
-  /** @internal Use `load` or `loadSync`. */
-  constructor(core: Core) {
+  private constructor(core: Core) {
     this.core = core;
+  }
+
+  /** @internal Use `load` or `loadSync`. */
+  static on(core: Core): Engine {
+    return new Engine(core);
   }
 
   /** The build, threads and memory in use, and why a wish could not be met. */
@@ -47,14 +51,14 @@ export class Engine {
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    options?: Exact<O, AttentionOptions>,
+    options?: O & Exact<O>,
   ): AttentionResult<Tensor, O>;
-  attention<const O extends AttentionOptions = Record<never, never>>(
-    query: HostTensor,
-    key: HostTensor,
-    value: HostTensor,
-    options?: Exact<O, AttentionOptions>,
-  ): AttentionResult<HostTensor, O>;
+  attention<D extends HostData, const O extends AttentionOptions = Record<never, never>>(
+    query: HostTensor<D>,
+    key: HostTensor<D>,
+    value: HostTensor<D>,
+    options?: O & Exact<O>,
+  ): AttentionResult<HostTensor<D>, O, HostTensor<Float32Array<ArrayBuffer>>>;
   attention(query: AnyTensor, key: AnyTensor, value: AnyTensor, options: unknown = {}): unknown {
     return attention(this.core, query, key, value, options as AttentionOptions);
   }

@@ -38,7 +38,9 @@ export function show(value: unknown): string {
   if (typeof value === "number" || typeof value === "boolean") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) {
-    return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
+    return value.length > 8
+      ? `an array of ${value.length}`
+      : `[${value.map((item) => (Array.isArray(item) ? "[...]" : show(item))).join(", ")}]`;
   }
   const name = (value as object).constructor?.name;
   const length = (value as { length?: unknown }).length;

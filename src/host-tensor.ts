@@ -27,8 +27,8 @@ export type HostData = Float32Array | Uint16Array | Uint8Array | Int32Array | Bi
  * A tensor in arrays of the host, row-major. The data's class tells the dtype: Float32Array float32, Float16Array
  * float16, Int32Array int32, BigInt64Array int64; a Uint16Array needs `dtype: 'float16'` or `'bfloat16'`, a Uint8Array is bool.
  */
-export interface HostTensor {
-  readonly data: HostData;
+export interface HostTensor<D extends HostData = HostData> {
+  readonly data: D;
   readonly shape: readonly number[];
   readonly dtype?: DType;
 }
@@ -50,11 +50,19 @@ export function hostArray(dtype: DType, n: number): Exclude<HostData, Float16Arr
   }
 }
 
-/** @internal A host tensor whose parts are known to fit together. */
+/** A host tensor whose parts are known to fit together. */
 export interface CheckedHostTensor {
   readonly data: HostData;
+  /** The same memory, as long as it was when it was checked. */
+  readonly bytes: Uint8Array;
   readonly shape: readonly number[];
   readonly dtype: DType;
+}
+
+/** What a typed array itself says, whatever a subclass overrides; undefined for anything else. */
+function own(data: unknown, name: "length" | "buffer" | "byteOffset" | typeof Symbol.toStringTag): unknown {
+  const getter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)?.get;
+  return getter && Reflect.apply(getter, data, []);
 }
 
 const DTYPES_OF: Record<string, readonly DType[]> = {
@@ -72,10 +80,8 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
   if (typeof tensor !== "object" || tensor === null || data === undefined || shape === undefined) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be a Tensor or { data, shape }: got ${show(tensor)}`);
   }
-  const array = ArrayBuffer.isView(data)
-    ? (data as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag]
-    : "";
-  const dtypes = DTYPES_OF[array];
+  const array = ArrayBuffer.isView(data) ? (own(data, Symbol.toStringTag) as string | undefined) : undefined;
+  const dtypes = array === undefined ? undefined : DTYPES_OF[array];
   if (!dtypes) {
     throw wrongKind(
       "ERR_ARGUMENT_TYPE",
@@ -89,15 +95,28 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
       `${name}.dtype must be ${dtypes.map((d) => `'${d}'`).join(" or ")} for a ${array}: got ${show(dtype)}`,
     );
   }
-  checkShape(`${name}.shape`, shape);
-  if (elements(shape) !== data.length) {
+  const sizes = Array.isArray(shape) ? [...shape] : shape;
+  checkShape(`${name}.shape`, sizes);
+  const length = own(data, "length") as number;
+  if ((own(data, "buffer") as { detached?: boolean }).detached) {
+    throw wrongKind("ERR_ARGUMENT_TYPE", `${name}.data must not be detached: its buffer was transferred`);
+  }
+  if (elements(sizes) !== length) {
     throw wrongValue(
       "ERR_SHAPE",
-      `${name}.data must have the ${elements(shape)} elements of its shape ${showShape(shape)}: it has ${data.length}`,
+      `${name}.data must have the ${elements(sizes)} elements of its shape ${showShape(sizes)}: it has ${length}`,
     );
   }
-  return { data, shape, dtype: actual };
+  const bytes = new Uint8Array(
+    own(data, "buffer") as ArrayBuffer,
+    own(data, "byteOffset") as number,
+    length * ELEMENT_BYTES[actual],
+  );
+  return { data, bytes, shape: sizes, dtype: actual };
 }
+
+/** Longest axis: what the kernels index. */
+const MOST_AXIS = 2 ** 31 - 1;
 
 /** @internal Throws unless a shape is an array of sizes. */
 export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
@@ -106,10 +125,12 @@ export function checkShape(name: string, shape: unknown): asserts shape is reado
   for (let i = 0; i < list.length; i++) {
     const n = list[i];
     if (typeof n !== "number") throw wrongKind("ERR_ARGUMENT_TYPE", `${name}[${i}] must be an integer: got ${show(n)}`);
-    if (!Number.isInteger(n) || n < 0)
-      throw wrongValue("ERR_SHAPE", `${name}[${i}] must be an integer of at least 0: got ${n}`);
+    if (!Number.isInteger(n) || n < 0 || n > MOST_AXIS) {
+      throw wrongValue("ERR_SHAPE", `${name}[${i}] must be an integer from 0 to ${MOST_AXIS}: got ${n}`);
+    }
   }
-  if (!Number.isSafeInteger(elements(list as number[]))) {
+  // Without its zeros, so that strides of an empty tensor stay in range too
+  if (!Number.isSafeInteger(elements((list as number[]).filter((n) => n !== 0)))) {
     throw wrongValue("ERR_SHAPE", `${name} has too many elements: ${showShape(list as number[])}`);
   }
 }

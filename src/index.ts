@@ -10,10 +10,10 @@ export * from "./api.js";
  * @throws RangeError ERR_NO_SIMD or ERR_NO_RELAXED_SIMD, TypeError ERR_COMPILE or ERR_MODULE
  */
 export async function load(options: LoadOptions = {}): Promise<Engine> {
-  return new Engine(await loadCore(options, embeddedBuild));
+  return Engine.on(await loadCore(options, embeddedBuild));
 }
 
 /** As `load`, where the runtime allows compiling on this thread at once (not on the main thread of some browsers). */
 export function loadSync(options: LoadSyncOptions = {}): Engine {
-  return new Engine(loadCoreSync(options, embeddedBuild));
+  return Engine.on(loadCoreSync(options, embeddedBuild));
 }

@@ -1,8 +1,8 @@
 // Arguments of an operation, on whichever side they are: checked first, placed in memory once all checks have passed,
 // and results on the side the arguments came from.
 import type { CallScope, Core } from "./engine/core.js";
-import { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_FLOAT32 } from "./engine/abi.generated.js";
-import { show, wrongKind, wrongValue } from "./errors.js";
+import { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_FLOAT32, MAX_HEAD_DIM } from "./engine/abi.generated.js";
+import { wrongKind, wrongValue } from "./errors.js";
 import { contiguousStrides, elements, showShape } from "./shape.js";
 import {
   type CheckedHostTensor,
@@ -90,9 +90,23 @@ export function exactShape({ name, shape }: Operand, expected: readonly (number 
   }
 }
 
+/** Throws unless a size can be that of a head: its tile must fit the scratch memory. */
+export function headSize(name: string, size: number): void {
+  if (size < 1 || size > MAX_HEAD_DIM) {
+    throw wrongValue("ERR_SHAPE", `${name} must be at least 1 and at most ${MAX_HEAD_DIM}: got ${size}`);
+  }
+}
+
 /** The address of an operand's first element; a host operand is copied in for the length of the call. */
 export function place(scope: CallScope, { tensor, host }: Operand): number {
-  return tensor ? tensor.address : scope.copyIn((host as CheckedHostTensor).data);
+  return tensor ? tensor.address : placeHost(scope, host as CheckedHostTensor);
+}
+
+function placeHost(scope: CallScope, { bytes, shape, dtype }: CheckedHostTensor): number {
+  if (bytes.length !== elements(shape) * ELEMENT_BYTES[dtype]) {
+    throw wrongKind("ERR_ARGUMENT_TYPE", "a buffer was resized or detached during the call");
+  }
+  return scope.copyIn(bytes);
 }
 
 /** As `place`, for operands a kernel reads as float32: others are widened for the length of the call. */
@@ -150,64 +164,8 @@ export class Result {
   }
 }
 
-function hostCopy(core: Core, address: number, shape: readonly number[], dtype: DType): CheckedHostTensor {
+function hostCopy(core: Core, address: number, shape: readonly number[], dtype: DType): Required<HostTensor> {
   const data = hostArray(dtype, elements(shape));
   new Uint8Array(data.buffer).set(new Uint8Array(core.memory.memory.buffer, address, data.byteLength));
   return { data, shape, dtype };
-}
-
-/** Throws ERR_UNKNOWN_OPTION for a name the operation does not have. */
-export function knownOptions(options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw wrongKind("ERR_ARGUMENT_TYPE", `options must be an object: got ${show(options)}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw wrongKind("ERR_UNKNOWN_OPTION", `there is no option '${name}': the options are ${known.join(", ")}`);
-    }
-  }
-}
-
-/** A finite number. */
-export function finite(name: string, value: unknown): number {
-  if (typeof value !== "number") throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be a number: got ${show(value)}`);
-  if (!Number.isFinite(value)) throw wrongValue("ERR_VALUE", `${name} must be finite: got ${value}`);
-  return value;
-}
-
-/** An integer from least to most. */
-export function integer(name: string, value: unknown, least: number, most = 2 ** 31 - 1): number {
-  if (typeof value !== "number") throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be an integer: got ${show(value)}`);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw wrongValue("ERR_VALUE", `${name} must be an integer from ${least} to ${most}: got ${value}`);
-  }
-  return value;
-}
-
-/** An array of integers from least to most. */
-export function integers(name: string, value: unknown, least: number, most = 2 ** 31 - 1): Int32Array {
-  const isList = Array.isArray(value) || value instanceof Int32Array || value instanceof BigInt64Array;
-  if (!isList) throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be an array of integers: got ${show(value)}`);
-  const list = value as ArrayLike<unknown>;
-  const result = new Int32Array(list.length);
-  for (let i = 0; i < list.length; i++) {
-    const entry = list[i];
-    result[i] = integer(`${name}[${i}]`, typeof entry === "bigint" ? Number(entry) : entry, least, most);
-  }
-  return result;
-}
-
-export function boolean(name: string, value: unknown): boolean {
-  if (typeof value !== "boolean")
-    throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be true or false: got ${show(value)}`);
-  return value;
-}
-
-/** One of some words. */
-export function choice<T extends string>(name: string, value: unknown, words: readonly T[]): T {
-  if (typeof value !== "string") throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be a string: got ${show(value)}`);
-  if (!words.includes(value as T)) {
-    throw wrongValue("ERR_VALUE", `${name} must be ${words.map((w) => `'${w}'`).join(", ")}: got ${show(value)}`);
-  }
-  return value as T;
 }

@@ -54,6 +54,7 @@ export class Tensor {
     this.#offset = offset;
     this.dtype = dtype;
     storage.owners++;
+    Object.freeze(this);
   }
 
   /** @internal Uninitialised memory. */
@@ -131,7 +132,7 @@ export class Tensor {
 
   #axis(axis: number): number {
     this.#check("tensor");
-    const size = this.shape[axis];
+    const size = Number.isInteger(axis) ? this.shape[axis] : undefined;
     if (size === undefined) {
       throw wrongValue("ERR_VALUE", `axis must be an integer from 0 to ${this.shape.length - 1}: got ${show(axis)}`);
     }
@@ -210,10 +211,8 @@ function gather(from: HostData, shape: readonly number[], strides: readonly numb
 
 /** @internal A resident copy of a host tensor. */
 export function upload(core: Core, host: HostTensor, name = "tensor"): Tensor {
-  const { data, shape, dtype } = checkHostTensor(name, host);
+  const { bytes, shape, dtype } = checkHostTensor(name, host);
   const tensor = Tensor.allocate(core, shape, dtype);
-  new Uint8Array(core.memory.memory.buffer, tensor.address, data.byteLength).set(
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  );
+  new Uint8Array(core.memory.memory.buffer, tensor.address, bytes.length).set(bytes);
   return tensor;
 }

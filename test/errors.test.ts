@@ -67,13 +67,13 @@ expect(
 expect(
   "a negative size",
   "ERR_SHAPE",
-  "query.shape[1] must be an integer of at least 0: got -1",
+  "query.shape[1] must be an integer from 0 to 2147483647: got -1",
   attend({ data: new Float32Array(1), shape: [1, -1] }, k, v),
 );
 expect(
   "a size of NaN",
   "ERR_SHAPE",
-  "query.shape[0] must be an integer of at least 0: got NaN",
+  "query.shape[0] must be an integer from 0 to 2147483647: got NaN",
   attend({ data: new Float32Array(1), shape: [Number.NaN, 1] }, k, v),
 );
 expect(
@@ -120,7 +120,12 @@ expect(
   "key.shape[0] must equal query.shape[0], or be 1: expected 2, got 3",
   attend(q, t(3, 2, 12, 8), t(3, 2, 12, 5)),
 );
-expect("head size 0", "ERR_SHAPE", "query.shape[1] must be at least 1: got 0", attend(t(3, 0), t(3, 0), t(3, 1)));
+expect(
+  "head size 0",
+  "ERR_SHAPE",
+  "query.shape[1] must be at least 1 and at most 1048576: got 0",
+  attend(t(3, 0), t(3, 0), t(3, 1)),
+);
 expect(
   "dtypes that differ",
   "ERR_DTYPE",
@@ -143,7 +148,7 @@ option("scale as a string", "ERR_ARGUMENT_TYPE", 'scale must be a number: got "1
 option("similarity", "ERR_VALUE", `similarity must be 'dot', 'cosine', 'euclidean', 'squared-euclidean': got "l2"`, {
   similarity: "l2",
 });
-option("softcap 0", "ERR_VALUE", "softcap must be greater than 0: got 0", { softcap: 0 });
+option("softcap 0", "ERR_VALUE", "softcap must be greater than 0 as a float32: got 0", { softcap: 0 });
 option("layout", "ERR_VALUE", `layout must be 'BHSD', 'BSHD': got "BHDS"`, { layout: "BHDS" });
 option(
   "ambiguous causal",
@@ -312,7 +317,7 @@ expect("load: build", "ERR_VALUE", `build must be 'auto', 'simd', 'relaxed': got
 expect("load: both", "ERR_VALUE", "deterministic: true needs the simd build: got build: 'relaxed'", () =>
   loadSync({ build: "relaxed", deterministic: true }),
 );
-expect("load: memory", "ERR_VALUE", "maximumMemory must be an integer from 65536 to 4294967296: got 1", () =>
+expect("load: memory", "ERR_VALUE", "maximumMemory must be an integer from 65536 to 4294901760: got 1", () =>
   loadSync({ maximumMemory: 1 }),
 );
 expect("load: threads", "ERR_VALUE", "threads must be an integer from 1 to 1024: got 0", () =>
@@ -324,6 +329,131 @@ expect(
   "module must be one of this package's .wasm files: it could not be instantiated",
   () => loadSync({ module: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0) }),
 );
+
+expect(
+  "a head size no tile can hold",
+  "ERR_SHAPE",
+  "query.shape[1] must be at least 1 and at most 1048576: got 1048577",
+  () => {
+    const wide = { data: new Float32Array(2 ** 20 + 1), shape: [1, 2 ** 20 + 1] };
+    engine.attention(wide, wide, t(1, 4));
+  },
+);
+option("scale beyond float32", "ERR_VALUE", "scale must be a float32: got 1e+39", { scale: 1e39 });
+option("softcap below float32", "ERR_VALUE", "softcap must be greater than 0 as a float32: got 1e-50", {
+  softcap: 1e-50,
+});
+option("similarity null", "ERR_ARGUMENT_TYPE", "similarity must be a string: got null", { similarity: null });
+expect(
+  "leading axes in another order",
+  "ERR_SHAPE",
+  "the leading axes of key must be [2, 3], as query's are, or 1: got [3, 2]",
+  () => engine.attention(t(2, 3, 1, 4, 8), t(3, 2, 1, 4, 8), t(3, 2, 1, 4, 8)),
+);
+expect(
+  "a mask with some of the leading axes",
+  "ERR_SHAPE",
+  "mask must have all of the leading axes [2, 3], or none: it has some",
+  () =>
+    engine.attention(t(2, 3, 1, 4, 8), t(2, 3, 1, 4, 8), t(2, 3, 1, 4, 8), {
+      mask: { data: new Uint8Array(8), shape: [2, 1, 1, 1, 4] },
+    }),
+);
+expect(
+  "additive: a typo",
+  "ERR_UNKNOWN_OPTION",
+  "there is no option 'softcap': the options are queryWeight, keyWeight, keyBias, scoreWeight, causal, window, mask, bias, keyLengths, queryLengths, returnLse, returnWeights",
+  () => engine.additiveAttention(t(3, 8), t(3, 8), t(3, 2), { softcap: 5 } as never),
+);
+expect("additive: value", "ERR_SHAPE", "value.shape must be [2, 3, any]: got [2, 5, 4]", () =>
+  engine.additiveAttention(t(2, 3, 8), t(2, 3, 8), t(2, 5, 4)),
+);
+expect(
+  "scores: weights",
+  "ERR_UNKNOWN_OPTION",
+  "there is no option 'returnWeights': the options are scale, similarity, causal, window, mask, bias, keyLengths, segments, blockMask, alibiSlopes, relativeBias, softcap, layout, stage, select",
+  () => engine.attentionScores(q, k, { returnWeights: true } as never),
+);
+expect("scores: a missing row", "ERR_VALUE", "select.rows[0] must be an integer from 0 to 9: got 10", () =>
+  engine.attentionScores(q, k, { select: { rows: [10] } }),
+);
+expect("rotary: positions", "ERR_ARGUMENT_TYPE", "positions must be an array of integers: got 5", () =>
+  engine.rotaryEmbedding(q, { positions: 5 as never }),
+);
+expect("rotary: few rows", "ERR_SHAPE", "cos.shape[0] must be at least 5, a row per position: got 3", () =>
+  engine.rotaryEmbedding(t(5, 8), { cos: t(3, 4), sin: t(3, 4) }),
+);
+expect("merge: holes", "ERR_ARGUMENT_TYPE", "parts[0].output must be a Tensor or { data, shape }: got undefined", () =>
+  engine.mergeAttention(new Array(2)),
+);
+expect(
+  "an axis beyond what kernels index",
+  "ERR_SHAPE",
+  "input.shape[1] must be an integer from 0 to 2147483647: got 1099511627776",
+  () => engine.rotaryEmbedding({ data: new Float32Array(0), shape: [0, 2 ** 40, 4] }),
+);
+expect("too many blocks", "ERR_VALUE", "shape must have at most 268435456 blocks of 64 x 64: got 1099511627776", () =>
+  createBlockMask(() => true, { batch: 2 ** 20, heads: 2 ** 20, queryLength: 1, keyLength: 1 }),
+);
+expect(
+  "load: the other build",
+  "ERR_MODULE",
+  "module must be the relaxed build that was asked for: it is the simd build",
+  () => loadSync({ build: "relaxed", module: readFileSync("build/simd.wasm") }),
+);
+
+class Short extends Float32Array {
+  override get length(): number {
+    return 1;
+  }
+}
+expect(
+  "an array that lies about its length",
+  "ERR_SHAPE",
+  "tensor.data must have the 1 elements of its shape [1]: it has 500",
+  () => engine.tensor({ data: new Short(500), shape: [1] }),
+);
+const disguised = Object.defineProperty(new Uint8Array(8), Symbol.toStringTag, { value: "Float32Array" });
+expect(
+  "an array that lies about its class",
+  "ERR_DTYPE",
+  "query must be float32, float16 or bfloat16: got bool",
+  attend({ data: disguised, shape: [1, 8] }, k, v),
+);
+const transferred = new Float32Array(8);
+structuredClone(transferred, { transfer: [transferred.buffer] });
+expect(
+  "a detached array",
+  "ERR_SHAPE",
+  "query.data must have the 8 elements of its shape [1, 8]: it has 0",
+  attend({ data: transferred, shape: [1, 8] }, k, v),
+);
+expect("select with a string", "ERR_VALUE", 'axis must be an integer from 0 to 1: got "0"', () =>
+  resident.select("0" as never, 3),
+);
+
+test("a tensor cannot be made to say something else", () => {
+  assert.throws(() => Object.assign(resident, { shape: [400] }), TypeError);
+  assert.throws(
+    () =>
+      Object.assign(
+        createBlockMask(() => true, { queryLength: 1, keyLength: 1 }),
+        { batch: 7 },
+      ),
+    TypeError,
+  );
+});
+
+test("a strided view as a vector is an error or as good as a copy", () => {
+  const weights = engine.tensor(t(4, 2));
+  const [query, key, value] = [engine.tensor(t(3, 4)), engine.tensor(t(5, 4)), engine.tensor(t(5, 2))];
+  try {
+    engine.additiveAttention(query, key, value, { scoreWeight: weights.select(1, 0) });
+    assert.unreachable("nothing was thrown");
+  } catch (error) {
+    assert.match((error as AttentionError).message, "the last axis of scoreWeight must be contiguous");
+  }
+});
 
 test("load: bytes that are no module", async () => {
   const refused = async (module: unknown, code: string, message: RegExp) => {

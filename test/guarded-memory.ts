@@ -34,5 +34,5 @@ export class GuardedMemory extends LinearMemory {
 
 export function guardedEngine(build: Build): Engine {
   const module = new WebAssembly.Module(readFileSync(`build/${build}.wasm`));
-  return new Engine(new Core(module, new GuardedMemory(2 ** 30), {}));
+  return Engine.on(new Core(module, new GuardedMemory(2 ** 30), {}));
 }

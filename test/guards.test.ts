@@ -108,6 +108,23 @@ for (const build of BUILDS) {
     assert.equal(plain.attention(query, key, value, { keyLengths }).output.data, want);
   });
 
+  test("a row without keys is zero whatever the values hold", () => {
+    const query = tensor(random, 1, 2, 8);
+    const value = tensor(random, 1, 2, 8);
+    value.data[0] = Infinity;
+    value.data[1] = Number.NaN;
+    const dead = { data: Uint8Array.of(0, 0, 0, 1), shape: [2, 2] };
+    const zeros = (engine: typeof plain, option: AttentionOptions) =>
+      assert.ok(
+        (engine.attention(query, query, value, option).output.data as Float32Array)
+          .subarray(0, 8)
+          .every((x) => x === 0),
+      );
+    zeros(plain, { mask: dead });
+    zeros(guarded, { mask: dead });
+    zeros(plain, { queryLengths: [0] });
+  });
+
   test("the other operations", () => {
     for (const dim of [2, 6, 33, 64]) {
       const x = tensor(random, 2, 3, 7, dim);

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LinearMemory } from "../src/engine/memory.js";
-import { type AttentionError, load, loadSync } from "../src/index.js";
+import { type AttentionError, type Engine, load, loadSync } from "../src/index.js";
 import { generator, tensor } from "./random.js";
 
 const test = suite("memory");
@@ -83,6 +83,32 @@ test("a call that runs out half-way frees everything, on both sides", () => {
       }
     }
     assert.ok(failed > 0 && failed < 7, `${failed} of 7 sizes failed`);
+  }
+});
+
+test("operations made of others free everything too, wherever they run out", () => {
+  const x = tensor(generator(1), 2, 300, 40);
+  const w = tensor(generator(1), 500, 40);
+  const runs: Record<string, (engine: Engine) => unknown> = {
+    pooling: (engine) => engine.attentionPooling(x),
+    additive: (engine) => engine.additiveAttention(x, x, x, { queryWeight: w, keyWeight: w, returnWeights: true }),
+    linear: (engine) => engine.linear(x, w),
+    rotary: (engine) => engine.rotaryEmbedding(x),
+  };
+  for (const [name, run] of Object.entries(runs)) {
+    let failed = 0;
+    for (let pages = 1; pages < 80; pages += 6) {
+      const engine = loadSync({ maximumMemory: pages * 65536 });
+      try {
+        run(engine);
+      } catch (error) {
+        failed++;
+        assert.is((error as AttentionError).code, "ERR_OUT_OF_MEMORY", `${name}: ${(error as Error).message}`);
+      }
+      assert.is(engine.info.memory.used, 0, `${name} with ${pages} pages`);
+      engine.close();
+    }
+    assert.ok(failed > 0 && failed < 14, `${name}: ${failed} of 14 sizes failed`);
   }
 });
 

@@ -1,5 +1,5 @@
 // What must compile, and what must not; checked by `npm run check`, run by nobody.
-import type { Engine, HostTensor, Tensor } from "../src/index.js";
+import type { AttentionOptions, Engine, HostTensor, Tensor } from "../src/index.js";
 
 declare const engine: Engine;
 declare const host: HostTensor;
@@ -13,12 +13,24 @@ export function compiles(): void {
   const e: Tensor = engine.attention(resident, resident, resident, { mask: host, bias: resident }).output;
   const f: HostTensor = engine.rotaryEmbedding(host);
   const g: Tensor = engine.mergeAttention([{ output: resident, lse: resident }]).output;
-  void [a, b, c, d, e, f, g];
+  const floats = { data: new Float32Array(4), shape: [2, 2] };
+  const h: Float32Array = engine.attention(floats, floats, floats).output.data;
+  const i: number | undefined = engine.attention(floats, floats, floats, { returnLse: true }).lse.data[0];
+  const known: AttentionOptions = { returnLse: true };
+  const j: HostTensor | undefined = engine.attention(host, host, host, known).lse;
+  const k: HostTensor = engine.attention(host, host, host, { causal: { offset: [1, 2] }, window: [1, -1] }).output;
+  const l: HostTensor = engine.attention(host, host, host, { segments: { query: host, key: resident } }).output;
+  const m: HostTensor = engine.attention(host, host, host, { relativeBias: { table: host, maxDistance: 64 } }).output;
+  void [a, b, c, d, e, f, g, h, i, j, k, l, m];
 }
 
 export function doesNotCompile(): void {
   // @ts-expect-error a typo
   engine.attention(host, host, host, { casual: true });
+  // @ts-expect-error a typo inside
+  engine.attention(host, host, host, { returnWeights: { rows: [1], head: [2] } });
+  // @ts-expect-error a typo inside
+  engine.attention(host, host, host, { causal: { offset: 1, ofset: 2 } });
   // @ts-expect-error not asked for
   engine.attention(host, host, host).lse;
   // @ts-expect-error not asked for

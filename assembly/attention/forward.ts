@@ -140,11 +140,9 @@ function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void 
   for (let r = 0; r < n; r += 4) {
     let factor = f32x4.splat(1);
     if (P.sinks) factor = joinSinks(P, W, r);
-    if (!P.output) continue;
     const l = v128.load(W.rowSum + (<usize>r << 2));
-    // A row without any key has O = 0 and l = 0
-    factor = v128.andnot(f32x4.div(factor, l), f32x4.eq(l, zero));
-    unpackOutputs(P, W, b, r, n, W.outputs + (<usize>((r & ~7) * Dv + (r & 4)) << 2), factor);
+    const columns = W.outputs + (<usize>((r & ~7) * Dv + (r & 4)) << 2);
+    unpackOutputs(P, W, b, r, n, columns, f32x4.div(factor, l), f32x4.eq(l, zero));
   }
   if (P.lse || P.rowMax) writeRows(P, W, b, n);
 }

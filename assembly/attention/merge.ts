@@ -1,15 +1,15 @@
 // Exact merge of attention over disjoint sets of keys:
 // lse = log sum_p e^lse_p, output = sum_p e^(lse_p - lse) output_p (Rabe and Staats 2021; Dao et al. 2023, section 3.1).
-import { MergeParameters } from "../abi";
+import { EXP_CONSTANTS, MergeParameters } from "../abi";
 import { narrowRow, widenRow } from "../simd/convert";
-import { exp, EXP_CONSTANTS, log, madd, storeExpConstants } from "../simd/math";
+import { exp, log, madd, storeExpConstants } from "../simd/math";
 
 /** Merges rows [first, last) of B * H * Sq. A row that no part saw a key for stays zero, lse -Infinity. */
 export function mergeAttention(parameters: usize, first: i32, last: i32): void {
   const P = changetype<MergeParameters>(parameters);
   const bytes = <usize>P.valueDim << 2;
   const constants = P.scratch;
-  const sum = constants + EXP_CONSTANTS;
+  const sum = constants + <usize>EXP_CONSTANTS;
   const part = sum + bytes;
   storeExpConstants(constants, 0);
   for (let row = first; row < last; row++) {
@@ -31,6 +31,8 @@ export function mergeAttention(parameters: usize, first: i32, last: i32): void {
         // No key in this part: its output is defined as zero and is not read
         if (lse == -Infinity) continue;
         const weight = f32x4.extract_lane(exp(f32x4.splat(lse - m), constants), 0);
+        // As exact as not to look at it, and an infinite output stays out
+        if (weight == 0) continue;
         l += <f64>weight;
         widenRow(load<usize>(P.outputs + (<usize>p << 2)) + at, part, P.valueDim, P.dtype);
         addScaled(part, weight, sum, P.valueDim);

@@ -137,9 +137,10 @@ export function valueStride(P: AttentionParameters): usize {
 /**
  * Output rows r .. r + 3 of the tile, of which only those below n exist: `columns` f32 [Dv][8] times `factor`.
  * @param columns the four lanes of these rows in the first column
+ * @param dead all bits set for rows that saw no key, which are zero whatever the values hold
  */
 export function unpackOutputs(
-  P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32, columns: usize, factor: v128,
+  P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32, columns: usize, factor: v128, dead: v128,
 ): void {
   const shift = elementShift(P.dtype);
   const output = P.output + <usize>b * P.outputBatch;
@@ -147,10 +148,10 @@ export function unpackOutputs(
   const inPlace = P.dtype == DTYPE_FLOAT32;
   for (let c = 0; c < P.valueDim; c += 4, columns += 128) {
     transpose4(
-      f32x4.mul(v128.load(columns), factor),
-      f32x4.mul(v128.load(columns, 32), factor),
-      f32x4.mul(v128.load(columns, 64), factor),
-      f32x4.mul(v128.load(columns, 96), factor),
+      v128.andnot(f32x4.mul(v128.load(columns), factor), dead),
+      v128.andnot(f32x4.mul(v128.load(columns, 32), factor), dead),
+      v128.andnot(f32x4.mul(v128.load(columns, 64), factor), dead),
+      v128.andnot(f32x4.mul(v128.load(columns, 96), factor), dead),
       staging, 16,
     );
     const count = min(4, P.valueDim - c);

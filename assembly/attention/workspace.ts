@@ -1,7 +1,7 @@
 // The scratch memory of one tile, laid out once at the start of a call. Everything here stays in the first or second
 // cache level and has a size that does not depend on the number of queries or keys.
-import { AttentionParameters, DTYPE_FLOAT32, LANES, TILE_KEYS, TILE_ROWS, WORKSPACE_HEADER } from "../abi";
-import { EXP_CONSTANTS, storeExpConstants } from "../simd/math";
+import { AttentionParameters, DTYPE_FLOAT32, EXP_CONSTANTS, LANES, TILE_KEYS, TILE_ROWS, WORKSPACE_HEADER } from "../abi";
+import { storeExpConstants } from "../simd/math";
 
 /** Rows that a tile of scores may be rounded up to: the micro-kernels write whole register tiles. */
 const SCORE_ROWS: i32 = TILE_KEYS + 6;
@@ -64,9 +64,9 @@ export function layOut(P: AttentionParameters, base: usize): Workspace {
   const rowBytes: usize = <usize>TILE_ROWS * 4;
   let at = base + WORKSPACE_HEADER;
   W.expShifted = at;
-  at += EXP_CONSTANTS;
+  at += <usize>EXP_CONSTANTS;
   W.exp = at;
-  at += EXP_CONSTANTS;
+  at += <usize>EXP_CONSTANTS;
   W.queryIndex = at;
   at += rowBytes;
   W.head = at;

@@ -1,5 +1,5 @@
 // Sums over rows, for attention pooling.
-import { elementShift, widenRow } from "../simd/convert";
+import { widenRow } from "../simd/convert";
 
 /** to f32 [n] = sum over `rows` rows of from dtype [n], rows `stride` bytes apart, added in f64; scratch f64 [n] + f32 [n]. */
 export function sumRows(from: usize, rows: i32, stride: i32, n: i32, dtype: i32, to: usize, scratch: usize): void {

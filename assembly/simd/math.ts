@@ -27,10 +27,7 @@ export function maximum(a: v128, b: v128): v128 {
 // V8 builds a v128 constant anew wherever it is used, three instructions each, also inside loops. So the constants of
 // the exponential are written to memory once per call and loaded: outside of the loop where one is hot.
 
-/** Bytes of the constants of `exp`. */
-export const EXP_CONSTANTS: usize = 176;
-
-/** Writes the constants of 2^-shift e^x to 176 bytes. */
+/** Writes the constants of 2^-shift e^x to EXP_CONSTANTS bytes. */
 export function storeExpConstants(to: usize, shift: i32): void {
   const rounding: i32 = 0xc00000 + 127 - shift;
   v128.store(to, f32x4.splat(<f32>(-<f64>(127 - shift) * 0.6931471805599453)));
@@ -128,18 +125,4 @@ export function log(x: f64): f64 {
   s = s * w + 1.0 / 3;
   s = s * w + 1;
   return 2 * z * s + <f64>e * 0.6931471805599453;
-}
-
-/** The sum of the four lanes, as (0 + 1) + (2 + 3). */
-// @ts-ignore: decorator
-@inline
-export function sum(v: v128): f32 {
-  return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
-}
-
-/** Lane-wise OR of all bits: nonzero when any lane is. */
-// @ts-ignore: decorator
-@inline
-export function any(v: v128): bool {
-  return v128.any_true(v);
 }

@@ -3,7 +3,8 @@ import type { Core } from "../engine/core.js";
 import { wrongValue } from "../errors.js";
 import { composite } from "../composite.js";
 import { checkLinear, project } from "../layers/linear.js";
-import { exactShape, type Operand, operand } from "../operand.js";
+import { knownOptions } from "../checks.js";
+import { contiguousRows, exactShape, type Operand, operand } from "../operand.js";
 import { showShape } from "../shape.js";
 import { Tensor, upload } from "../tensor.js";
 import { runAttention } from "./attention.js";
@@ -53,6 +54,7 @@ export function additiveAttention<T extends AnyTensor>(
   options: AdditiveOptions,
 ): AdditiveResult<T> {
   core.open();
+  knownOptions(options, [...WEIGHTS, ...OPTIONS]);
   const inputs = [operand(core, "query", query), operand(core, "key", key), operand(core, "value", value)];
   const weights = new Map<string, Operand>();
   for (const name of WEIGHTS) if (options[name] !== undefined) weights.set(name, operand(core, name, options[name]));
@@ -72,8 +74,8 @@ export function additiveAttention<T extends AnyTensor>(
     const score = weight("scoreWeight") ?? keep(upload(core, { data: new Float32Array(dim).fill(1), shape: [dim] }));
     const rank4 = {
       ...Object.fromEntries(OPTIONS.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined)),
-      ...(options.mask && { mask: maskWithHead(options.mask, keep) }),
-      ...(options.bias && { bias: maskWithHead(options.bias, keep) }),
+      ...(options.mask && { mask: maskWithHead(operand(core, "mask", options.mask), options.mask, keep) }),
+      ...(options.bias && { bias: maskWithHead(operand(core, "bias", options.bias), options.bias, keep) }),
     } as AttentionOptions;
     const plan = planAttention(
       core,
@@ -96,8 +98,7 @@ export function additiveAttention<T extends AnyTensor>(
 }
 
 /** A mask over [B, Sq, Sk] becomes one over [B, 1, Sq, Sk]. */
-function maskWithHead(mask: AnyTensor, keep: (tensor: Tensor) => Tensor): AnyTensor {
-  const { shape } = mask;
+function maskWithHead({ shape }: Operand, mask: AnyTensor, keep: (tensor: Tensor) => Tensor): AnyTensor {
   if (shape.length !== 3) return mask;
   return mask instanceof Tensor ? keep(mask.unsqueeze(1)) : { ...mask, shape: shape.toSpliced(1, 0, 1) };
 }
@@ -123,6 +124,12 @@ function checkAdditive([query, key, value]: [Operand, Operand, Operand], weights
     throw wrongValue("ERR_SHAPE", `projected query and key must be alike: got ${dim} and ${keyDim} channels`);
   }
   const score = weights.get("scoreWeight");
-  if (score) exactShape(score, score.shape.length === 2 ? [1, dim] : [dim]);
+  if (score) {
+    exactShape(score, score.shape.length === 2 ? [1, dim] : [dim]);
+    contiguousRows(score);
+  }
+  const [batch, length] = key.shape.length === 3 ? [query.shape[0]!, key.shape[1]!] : [1, key.shape[0]!];
+  exactShape(value, key.shape.length === 3 ? [batch, length, null] : [length, null]);
+  if (key.shape.length === 3) exactShape(key, [batch, null, null]);
   return dim;
 }

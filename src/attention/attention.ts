@@ -5,14 +5,14 @@ import {
   STAGE_MASKED,
   STAGE_SCALED,
   STAGE_WEIGHTS,
-  WORKSPACE_HEADER,
 } from "../engine/abi.generated.js";
 import type { CallScope, Core } from "../engine/core.js";
 import { writeBlock } from "../engine/kernels.js";
-import { choice, type Operand, Result } from "../operand.js";
+import { choice, knownOptions } from "../checks.js";
+import { Result } from "../operand.js";
 import type { AttentionFields } from "./biases.js";
 import type { AnyTensor, AttentionOptions, AttentionResult, WeightSelection } from "./options.js";
-import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAttention } from "./plan.js";
+import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAttention, checkSelection } from "./plan.js";
 
 export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
   return runAttention<T>(core, planAttention(core, query, key, value, options));
@@ -39,11 +39,9 @@ export function runAttention<T extends AnyTensor>(core: Core, plan: AttentionPla
     if (weights) placeStatistics(scope, plan, fields);
 
     const parameters = scope.block(attentionParameters, fields);
-    const scratch = allocateScratch(scope, parameters);
-    const { kernels } = core;
-    kernels.attentionForward(parameters, 0, kernels.attentionTiles(parameters), scratch);
+    core.compute(scope, "forward", parameters);
     if (selection && weights) {
-      writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan, scratch);
+      writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan);
     }
     return {
       output: output.take(query),
@@ -57,38 +55,36 @@ const STAGES = { scaled: STAGE_SCALED, capped: STAGE_CAPPED, masked: STAGE_MASKE
 
 /** Options of `engine.attentionScores`: those of attention that shape scores, and how far the pipeline goes. */
 export interface ScoreOptions extends Omit<AttentionOptions, "sinks" | "queryLengths" | "returnLse" | "returnWeights"> {
-  /** After the scale, after the softcap, or after bias and masks (-Infinity where a key is hidden; the default). */
+  /**
+   * After the scale, after the softcap (both of all keys, padding too), or after bias and masks (-Infinity where a key is
+   * hidden; the default).
+   */
   readonly stage?: keyof typeof STAGES;
   /** Only these queries and heads. */
   readonly select?: WeightSelection;
 }
 
-const SCORE_OPTIONS = [
-  ...ATTENTION_OPTIONS.filter((name) => !["sinks", "queryLengths", "returnLse", "returnWeights"].includes(name)),
-  "stage",
-  "select",
-];
+const SCORE_OPTIONS = ATTENTION_OPTIONS.filter(
+  (name) => !["sinks", "queryLengths", "returnLse", "returnWeights"].includes(name),
+);
 
 /** The scores before the softmax, float32 [B, H, Sq, Sk]: a matrix of queries by keys, for those who need to see it. */
 export function attentionScores<T extends AnyTensor>(core: Core, query: T, key: T, options: ScoreOptions): T {
+  knownOptions(options, [...SCORE_OPTIONS, "stage", "select"]);
   const { select, stage, ...shaping } = options;
+  const code = STAGES[choice("stage", stage === undefined ? "masked" : stage, Object.keys(STAGES) as "masked"[])];
   // The key stands in for a value, which scores do not look at
-  const plan = planAttention(core, query, key, key, { ...shaping, returnWeights: select ?? true } as AttentionOptions, [
-    ...SCORE_OPTIONS,
-    "returnWeights",
-  ]);
-  const code = STAGES[choice("stage", stage ?? "masked", Object.keys(STAGES) as (keyof typeof STAGES)[])];
-  return runScores(core, plan, code) as T;
+  const plan = planAttention(core, query, key, key, shaping, SCORE_OPTIONS);
+  const all = { rows: undefined, heads: undefined };
+  return runScores(core, plan, checkSelection("select", select, plan) ?? all, code) as T;
 }
 
-export function runScores(core: Core, plan: AttentionPlan, stage: number): AnyTensor {
-  const selection = plan.selection!;
+export function runScores(core: Core, plan: AttentionPlan, selection: CheckedSelection, stage: number): AnyTensor {
   return core.call((scope) => {
     const scores = new Result(scope, plan.resident, selectedShape(plan, selection), "float32");
     const fields = plan.place(scope);
     const parameters = scope.block(attentionParameters, fields);
-    const scratch = allocateScratch(scope, parameters);
-    writeStage(scope, parameters, fields, selection, stage, scores.address, plan, scratch);
+    writeStage(scope, parameters, fields, selection, stage, scores.address, plan);
     return scores.take();
   });
 }
@@ -104,11 +100,6 @@ function placeStatistics(scope: CallScope, plan: AttentionPlan, fields: Attentio
   fields.rowSum = scope.allocate(bytes);
 }
 
-export function allocateScratch(scope: CallScope, parameters: number): number {
-  const { kernels } = scope.core;
-  return scope.allocate(kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)));
-}
-
 function writeStage(
   scope: CallScope,
   parameters: number,
@@ -117,7 +108,6 @@ function writeStage(
   stage: number,
   weights: number,
   plan: AttentionPlan,
-  scratch: number,
 ): void {
   const { core } = scope;
   writeBlock(core.memory.memory, parameters, attentionParameters, {
@@ -129,7 +119,5 @@ function writeStage(
     heads: selection.heads ? scope.copyIn(selection.heads) : 0,
     headCount: selection.heads?.length ?? plan.heads,
   });
-  core.kernels.attentionWeights(parameters, 0, core.kernels.weightTiles(parameters), scratch);
+  core.compute(scope, "weights", parameters);
 }
-
-export type { Operand };

@@ -1,22 +1,11 @@
 // The options that add to scores or forbid them: checked here, placed in memory once the whole call is checked.
-import type { attentionParameters } from "../engine/abi.generated.js";
+import { type attentionParameters, MASK_BLOCK } from "../engine/abi.generated.js";
 import type { CallScope, Core } from "../engine/core.js";
 import type { Fields } from "../engine/kernels.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
-import {
-  boolean,
-  exactShape,
-  floatCode,
-  hostData,
-  integer,
-  integers,
-  knownOptions,
-  type Operand,
-  operand,
-  place,
-  placeFloat32,
-} from "../operand.js";
-import { broadcastStrides, flattenAxes } from "../shape.js";
+import { boolean, integer, integers, knownOptions } from "../checks.js";
+import { exactShape, floatCode, hostData, type Operand, operand, place, placeFloat32 } from "../operand.js";
+import { broadcastStrides, flattenAxes, showShape } from "../shape.js";
 import { BlockMask } from "./block-mask.js";
 import type { AttentionOptions, BucketedBias, Segments } from "./options.js";
 import { bucketedBias } from "./position.js";
@@ -63,11 +52,20 @@ export function checkBiases(core: Core, options: AttentionOptions, sizes: Sizes)
   return placements;
 }
 
+/** The stride from one batch item to the next, the batch being all leading axes. */
+function batchStride(name: string, lead: readonly number[], strides: readonly number[]): number {
+  const some = lead.some((size, i) => size > 1 && strides[i] === 0) && strides.some((stride) => stride !== 0);
+  if (some) {
+    throw wrongValue("ERR_SHAPE", `${name} must have all of the leading axes ${showShape(lead)}, or none: it has some`);
+  }
+  return flattenAxes(name, lead, strides)[1];
+}
+
 /** Byte strides along [B, H, Sq, Sk] of an operand that broadcasts to the scores. */
 function scoreStrides(argument: Operand, { scores }: Sizes, bytes: number) {
   const strides = broadcastStrides(argument.name, argument.shape, argument.strides, scores);
   const lead = scores.length - 3;
-  const [, batch] = flattenAxes(argument.name, scores.slice(0, lead), strides.slice(0, lead));
+  const batch = batchStride(argument.name, scores.slice(0, lead), strides.slice(0, lead));
   return [batch, ...strides.slice(lead)].map((stride) => stride * bytes) as [number, number, number, number];
 }
 
@@ -117,9 +115,10 @@ function checkSegments(core: Core, value: unknown, sizes: Sizes): Placement {
     if (argument.dtype !== "int32" && argument.dtype !== "int64") {
       throw wrongKind("ERR_DTYPE", `${name} must be int32 or int64: got ${argument.dtype}`);
     }
-    const [batchStride] = broadcastStrides(name, argument.shape, argument.strides, [sizes.batch, length]);
-    if (argument.shape.at(-1) !== length) exactShape(argument, [sizes.batch, length]);
-    const stride = batchStride === 0 ? 0 : length;
+    const lead = sizes.scores.slice(0, -3);
+    const strides = broadcastStrides(name, argument.shape, argument.strides, [...lead, length]);
+    if (argument.shape.at(-1) !== length) exactShape(argument, [...lead, length]);
+    const stride = batchStride(name, lead, strides.slice(0, -1)) === 0 ? 0 : length;
     return { ids: integers(name, hostData(argument), -(2 ** 31)), stride };
   };
   const query = side(both ? "segments.query" : "segments", both ? (value as Segments).query : value, sizes.queryLength);
@@ -147,11 +146,10 @@ function checkBlockMask(_core: Core, value: unknown, sizes: Sizes): Placement {
   expect("heads", true);
   expect("queryLength", false);
   expect("keyLength", false);
-  const row = Math.ceil(sizes.keyLength / 64) * 4;
-  const head = row * Math.ceil(sizes.queryLength / 64);
+  const row = Math.ceil(sizes.keyLength / MASK_BLOCK) * 4;
+  const head = row * Math.ceil(sizes.queryLength / MASK_BLOCK);
   return (scope, fields) => {
-    fields.blockTable = scope.copyIn(value.table);
-    fields.blockBits = scope.copyIn(value.bits);
+    Object.assign(fields, value.place(scope));
     fields.blockRow = row;
     fields.blockHead = value.heads === 1 ? 0 : head;
     fields.blockBatch = value.batch === 1 ? 0 : head * value.heads;

@@ -1,8 +1,12 @@
 // Masks by blocks of 64 x 64: wholly empty blocks are never computed, full ones not looked at, mixed ones keep 64 rows
 // of 64 bits. The idea of FlexAttention (Dong et al. 2024).
 import { BLOCK_EMPTY, BLOCK_FULL, MASK_BLOCK } from "../engine/abi.generated.js";
-import { show, wrongKind } from "../errors.js";
-import { integer, knownOptions } from "../operand.js";
+import type { CallScope } from "../engine/core.js";
+import { show, wrongKind, wrongValue } from "../errors.js";
+import { integer, knownOptions } from "../checks.js";
+
+/** What a table of 1 GiB holds. */
+const MOST_BLOCKS = 2 ** 28;
 
 /** Whether query q of head h in batch item b may attend to key k. */
 export type MaskPredicate = (b: number, h: number, q: number, k: number) => boolean;
@@ -22,24 +26,34 @@ export class BlockMask {
   readonly heads: number;
   readonly queryLength: number;
   readonly keyLength: number;
-  /** @internal int32 [batch, heads, query blocks, key blocks] */
-  readonly table: Int32Array;
-  /** @internal [mixed blocks][64 rows] of 8 bytes */
-  readonly bits: Uint8Array;
+  /** int32 [batch, heads, query blocks, key blocks]; kernels trust it, so nobody else gets to see it */
+  readonly #table: Int32Array;
+  /** [mixed blocks][64 rows] of 8 bytes */
+  readonly #bits: Uint8Array;
 
-  /** @internal */
-  constructor(shape: Required<BlockMaskShape>, table: Int32Array, bits: Uint8Array) {
+  private constructor(shape: Required<BlockMaskShape>, table: Int32Array, bits: Uint8Array) {
     this.batch = shape.batch;
     this.heads = shape.heads;
     this.queryLength = shape.queryLength;
     this.keyLength = shape.keyLength;
-    this.table = table;
-    this.bits = bits;
+    this.#table = table;
+    this.#bits = bits;
+    Object.freeze(this);
+  }
+
+  /** @internal */
+  static of(shape: Required<BlockMaskShape>, table: Int32Array, bits: Uint8Array): BlockMask {
+    return new BlockMask(shape, table, bits);
+  }
+
+  /** @internal Copies table and bits into memory. */
+  place(scope: CallScope): { blockTable: number; blockBits: number } {
+    return { blockTable: scope.copyIn(this.#table), blockBits: scope.copyIn(this.#bits) };
   }
 
   /** The share of blocks that are computed, 0 to 1. */
   get density(): number {
-    return this.table.reduce((n, entry) => n + (entry === BLOCK_EMPTY ? 0 : 1), 0) / Math.max(1, this.table.length);
+    return this.#table.reduce((n, entry) => n + (entry === BLOCK_EMPTY ? 0 : 1), 0) / Math.max(1, this.#table.length);
   }
 }
 
@@ -59,7 +73,11 @@ export function createBlockMask(attends: MaskPredicate, shape: BlockMaskShape): 
   const queryBlocks = Math.ceil(queryLength / MASK_BLOCK);
   const keyBlocks = Math.ceil(keyLength / MASK_BLOCK);
 
-  const table = new Int32Array(batch * heads * queryBlocks * keyBlocks);
+  const blocks = batch * heads * queryBlocks * keyBlocks;
+  if (blocks > MOST_BLOCKS) {
+    throw wrongValue("ERR_VALUE", `shape must have at most ${MOST_BLOCKS} blocks of 64 x 64: got ${blocks}`);
+  }
+  const table = new Int32Array(blocks);
   const mixed: Uint8Array[] = [];
   const block = new Uint8Array(MASK_BLOCK * 8);
   let entry = 0;
@@ -79,7 +97,7 @@ export function createBlockMask(attends: MaskPredicate, shape: BlockMaskShape): 
   }
   const bits = new Uint8Array(mixed.length * block.length);
   for (let i = 0; i < mixed.length; i++) bits.set(mixed[i]!, i * block.length);
-  return new BlockMask({ batch, heads, queryLength, keyLength }, table, bits);
+  return BlockMask.of({ batch, heads, queryLength, keyLength }, table, bits);
 }
 
 /** Sets the bits of one block; returns how many are set. */

@@ -1,6 +1,6 @@
 // Causal masks, windows and lengths: where the diagonal of each batch item lies and how far a query sees from it.
 import { show, wrongKind, wrongValue } from "../errors.js";
-import { integer, integers, knownOptions } from "../operand.js";
+import { integer, integers, knownOptions } from "../checks.js";
 import type { Sizes } from "./biases.js";
 import type { AttentionOptions, Diagonal, WindowAround } from "./options.js";
 
@@ -17,7 +17,7 @@ export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedD
   const keyLengths = checkLengths("keyLengths", options.keyLengths, batch, keyLength);
   const queryLengths = checkLengths("queryLengths", options.queryLengths, batch, queryLength);
   const window = checkWindow(options.window);
-  const causal = options.causal ?? false;
+  const causal = options.causal === undefined ? false : options.causal;
   const offsets = checkCausal(causal, sizes, keyLengths, queryLengths);
   if (window.offset !== undefined && causal !== false) {
     throw wrongValue(

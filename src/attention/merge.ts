@@ -1,18 +1,9 @@
 // Exact merge of attention over disjoint sets of keys, by their log-sum-exps.
-import { mergeParameters } from "../engine/abi.generated.js";
+import { EXP_CONSTANTS, mergeParameters } from "../engine/abi.generated.js";
 import type { Core } from "../engine/core.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
-import {
-  choice,
-  exactShape,
-  floatCode,
-  knownOptions,
-  operand,
-  place,
-  Result,
-  sameDType,
-  sameSide,
-} from "../operand.js";
+import { choice, knownOptions } from "../checks.js";
+import { exactShape, floatCode, operand, place, Result, sameDType, sameSide } from "../operand.js";
 import { contiguousStrides, elements, isContiguous, showShape } from "../shape.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import type { AnyTensor } from "./options.js";
@@ -35,13 +26,14 @@ export function mergeAttention<T extends AnyTensor>(
 ): AttentionPart<T> {
   core.open();
   knownOptions(options, ["layout"]);
-  const layout = choice("layout", options.layout ?? "BHSD", ["BHSD", "BSHD"]);
+  const layout = choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]);
   if (!Array.isArray(parts)) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `parts must be an array of { output, lse }: got ${show(parts)}`);
   }
   if (parts.length === 0) throw wrongValue("ERR_VALUE", "parts must have at least one part: got none");
-  const outputs = parts.map((part, i) => operand(core, `parts[${i}].output`, part?.output));
-  const lses = parts.map((part, i) => operand(core, `parts[${i}].lse`, part?.lse));
+  const list = Array.from(parts);
+  const outputs = list.map((part, i) => operand(core, `parts[${i}].output`, part?.output));
+  const lses = list.map((part, i) => operand(core, `parts[${i}].lse`, part?.lse));
   const resident = sameSide([...outputs, ...lses]);
   const [first] = outputs as [(typeof outputs)[0]];
   const dtype = floatCode(first);
@@ -83,7 +75,7 @@ export function mergeAttention<T extends AnyTensor>(
       outputRow: strides[swapped ? rank - 3 : rank - 2]!,
       output: output.address,
       lse: lse.address,
-      scratch: scope.allocate(176 + valueDim * 8),
+      scratch: scope.allocate(EXP_CONSTANTS + valueDim * 8),
     });
     core.kernels.mergeAttention(parameters, 0, elements(lseShape));
     return { output: output.take(first) as T, lse: lse.take() as T };

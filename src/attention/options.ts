@@ -103,22 +103,48 @@ export interface AttentionOptions {
   readonly returnWeights?: boolean | WeightSelection;
 }
 
-/** What `engine.attention` gives; host arrays for host arrays, resident tensors for resident tensors. */
-export type AttentionResult<T extends AnyTensor, O extends AttentionOptions = AttentionOptions> = {
+/**
+ * What `engine.attention` gives; host arrays for host arrays, resident tensors for resident tensors. What an option asks
+ * for is there where the option is a literal, and may be there where only its type is known.
+ * @typeParam F the float32 results
+ */
+export type AttentionResult<
+  T extends AnyTensor,
+  O extends AttentionOptions = AttentionOptions,
+  F extends AnyTensor = T,
+> = {
   /** [B, H, Sq, Dv] in the rank and layout of the query, and its dtype */
   readonly output: T;
-} & (O extends { readonly returnLse: true }
-  ? {
-      /** float32 [B, H, Sq] without the axes the query lacks */
-      readonly lse: T;
-    }
-  : unknown) &
-  (O extends { readonly returnWeights: true | WeightSelection }
-    ? {
-        /** float32 [B, chosen heads, chosen rows, Sk] without the axes the query lacks */
-        readonly weights: T;
-      }
-    : unknown);
+} & Asked<O, "returnLse", true, { readonly lse: F }> &
+  Asked<O, "returnWeights", true | WeightSelection, { readonly weights: F }>;
+
+/**
+ * `lse`: float32 [B, H, Sq]; `weights`: float32 [B, chosen heads, chosen rows, Sk]; both without the axes the query lacks.
+ */
+type Asked<O, Name extends keyof AttentionOptions, Yes, Result> = O extends { readonly [N in Name]: Yes }
+  ? Result
+  : Name extends keyof O
+    ? O extends { readonly [N in Name]?: false | undefined }
+      ? unknown
+      : Partial<Result>
+    : unknown;
+
+/** Options that are objects themselves. */
+interface Nested {
+  causal: Diagonal;
+  window: WindowAround;
+  segments: Segments;
+  relativeBias: BucketedBias;
+  returnWeights: WeightSelection;
+}
 
 /** Rejects options that do not exist, also where the compiler infers the literal's own type. */
-export type Exact<O, Shape> = O & { readonly [K in Exclude<keyof O, keyof Shape>]: never };
+export type Exact<O> = {
+  readonly [K in keyof O]: K extends keyof AttentionOptions
+    ? K extends keyof Nested
+      ? O[K] extends Nested[K]
+        ? { readonly [N in keyof O[K]]: N extends keyof Nested[K] ? O[K][N] : never }
+        : O[K]
+      : O[K]
+    : never;
+};

@@ -9,20 +9,8 @@ import {
 } from "../engine/abi.generated.js";
 import type { CallScope, Core } from "../engine/core.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
-import {
-  boolean,
-  choice,
-  contiguousRows,
-  finite,
-  floatCode,
-  integers,
-  knownOptions,
-  type Operand,
-  operand,
-  place,
-  sameDType,
-  sameSide,
-} from "../operand.js";
+import { boolean, choice, float, integers, knownOptions } from "../checks.js";
+import { contiguousRows, floatCode, headSize, type Operand, operand, place, sameDType, sameSide } from "../operand.js";
 import { flattenAxes, showShape } from "../shape.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import { type AttentionFields, checkBiases, type Placement, type Sizes } from "./biases.js";
@@ -72,7 +60,6 @@ interface Heads {
 export interface AttentionPlan extends Sizes {
   readonly query: Operand;
   readonly resident: boolean;
-  /** Absent where only scores are wanted. */
   readonly outputShape: readonly number[];
   readonly outputStrides: { batch: number; head: number; row: number };
   readonly lseShape: readonly number[];
@@ -101,7 +88,7 @@ export function planAttention(
 ): AttentionPlan {
   core.open();
   knownOptions(options, known);
-  const layout = choice("layout", options.layout ?? "BHSD", ["BHSD", "BSHD"]);
+  const layout = choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]);
   const query = readHeads(operand(core, "query", queryArgument), layout);
   const key = readHeads(operand(core, "key", keyArgument), layout);
   const value = readHeads(operand(core, "value", valueArgument), layout);
@@ -116,17 +103,21 @@ export function planAttention(
     keyLength: key.length,
     scores: scoresShape(query, key.length),
   };
-  const similarity = choice("similarity", options.similarity ?? "dot", Object.keys(SIMILARITIES) as "dot"[]);
+  const similarity = choice(
+    "similarity",
+    options.similarity === undefined ? "dot" : options.similarity,
+    Object.keys(SIMILARITIES) as "dot"[],
+  );
   const defaultScale = similarity === "dot" && !additive ? 1 / Math.sqrt(query.dim) : 1;
-  const scale = options.scale === undefined ? defaultScale : finite("scale", options.scale);
-  const softcap = options.softcap === undefined ? 0 : finite("softcap", options.softcap);
+  const scale = options.scale === undefined ? defaultScale : float("scale", options.scale);
+  const softcap = options.softcap === undefined ? 0 : float("softcap", options.softcap);
   if (options.softcap !== undefined && softcap <= 0) {
-    throw wrongValue("ERR_VALUE", `softcap must be greater than 0: got ${softcap}`);
+    throw wrongValue("ERR_VALUE", `softcap must be greater than 0 as a float32: got ${options.softcap}`);
   }
   const diagonal = checkDiagonal(options, sizes);
   const placements: Placement[] = checkBiases(core, options, sizes);
   const returnLse = options.returnLse !== undefined && boolean("returnLse", options.returnLse);
-  const selection = checkSelection(options.returnWeights, sizes);
+  const selection = checkSelection("returnWeights", options.returnWeights, sizes);
 
   const rank = query.operand.shape.length;
   const outputShape = query.operand.shape.with(-1, value.dim);
@@ -204,7 +195,7 @@ function readHeads(argument: Operand, layout: "BHSD" | "BSHD"): Heads {
   }
   floatCode(argument);
   contiguousRows(argument);
-  if (shape[rank - 1] === 0) throw wrongValue("ERR_SHAPE", `${name}.shape[${rank - 1}] must be at least 1: got 0`);
+  headSize(`${name}.shape[${rank - 1}]`, shape[rank - 1]!);
   const bytes = ELEMENT_BYTES[dtype];
   const sequenceAxis = layout === "BHSD" || rank === 2 ? rank - 2 : rank - 3;
   const headAxis = layout === "BHSD" ? rank - 3 : rank - 2;
@@ -263,15 +254,15 @@ function checkShapes(query: Heads, key: Heads, value: Heads, layout: "BHSD" | "B
     mismatch("key", axis.heads, `divide query.shape[${axis.heads}]`, `a divisor of ${query.heads}`, key.heads);
   }
   for (const other of [key, value]) {
-    if (other.batch === query.batch || other.batch === 1) continue;
-    const lead = showShape(query.operand.shape.slice(0, rank - 3));
-    const got = showShape(other.operand.shape.slice(0, rank - 3));
+    const lead = showShape(query.operand.shape.slice(0, Math.max(0, rank - 3)));
+    const got = showShape(other.operand.shape.slice(0, Math.max(0, rank - 3)));
+    if (got === lead || other.batch === 1) continue;
     if (rank === 4) {
       mismatch(other.operand.name, 0, "equal query.shape[0], or be 1", query.batch, other.batch);
     }
     throw wrongValue(
       "ERR_SHAPE",
-      `the leading axes of ${other.operand.name} must be ${lead}, as query's are: got ${got}`,
+      `the leading axes of ${other.operand.name} must be ${lead}, as query's are, or 1: got ${got}`,
     );
   }
 }
@@ -280,16 +271,21 @@ function mismatch(name: string, axis: number, rule: string, expected: number | s
   throw wrongValue("ERR_SHAPE", `${name}.shape[${axis}] must ${rule}: expected ${expected}, got ${got}`);
 }
 
-function checkSelection(value: AttentionOptions["returnWeights"], sizes: Sizes): CheckedSelection | undefined {
+/** Chosen rows and heads; undefined where no weights are wanted. */
+export function checkSelection(
+  name: string,
+  value: boolean | WeightSelection | undefined,
+  sizes: Sizes,
+): CheckedSelection | undefined {
   if (value === undefined || value === false) return undefined;
   if (value === true) return { rows: undefined, heads: undefined };
   if (typeof value !== "object" || value === null) {
-    throw wrongKind("ERR_ARGUMENT_TYPE", `returnWeights must be true, false or { rows, heads }: got ${show(value)}`);
+    throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be true, false or { rows, heads }: got ${show(value)}`);
   }
   knownOptions(value, ["rows", "heads"]);
-  const { rows, heads } = value as WeightSelection;
+  const { rows, heads } = value;
   return {
-    rows: rows === undefined ? undefined : integers("returnWeights.rows", rows, 0, sizes.queryLength - 1),
-    heads: heads === undefined ? undefined : integers("returnWeights.heads", heads, 0, sizes.heads - 1),
+    rows: rows === undefined ? undefined : integers(`${name}.rows`, rows, 0, sizes.queryLength - 1),
+    heads: heads === undefined ? undefined : integers(`${name}.heads`, heads, 0, sizes.heads - 1),
   };
 }

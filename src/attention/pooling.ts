@@ -4,8 +4,8 @@ import type { Core } from "../engine/core.js";
 import { DTYPE_FLOAT32 } from "../engine/abi.generated.js";
 import { STAGE_SCALED } from "../engine/abi.generated.js";
 import { wrongValue } from "../errors.js";
-import { composite } from "../composite.js";
-import { contiguousRows, operand } from "../operand.js";
+import { composite, type Keep } from "../composite.js";
+import { contiguousRows, headSize, operand } from "../operand.js";
 import { flattenAxes, showShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { runAttention, runScores } from "./attention.js";
@@ -30,15 +30,17 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
     throw wrongValue("ERR_SHAPE", `x.shape must be [B, N, D] or [N, D]: got ${showShape(input.shape)}`);
   }
   contiguousRows(input);
-  if (input.shape.at(-1) === 0) throw wrongValue("ERR_SHAPE", `x.shape[${rank - 1}] must be at least 1: got 0`);
+  headSize(`x.shape[${rank - 1}]`, input.shape[rank - 1]!);
   return composite(core, [input], ["context"], ([rows], keep) => {
     // [B, 1, N, D]: each batch item is a sequence of one head
     const batched = rank === 3 ? rows! : keep(rows!.unsqueeze(0));
     const sequence = keep(batched.unsqueeze(1));
-    const sum = keep(sumRows(core, sequence));
+    const sum = sumRows(core, sequence, keep);
     const plan = planAttention(core, sum, sequence, sequence, { scale: 1, returnWeights: true });
     const { output, weights } = runAttention<Tensor>(core, plan);
-    const scores = runScores(core, plan, STAGE_SCALED) as Tensor;
+    keep(output);
+    keep(weights);
+    const scores = runScores(core, plan, { rows: undefined, heads: undefined }, STAGE_SCALED) as Tensor;
     // [B, 1, 1, n] -> [B, n] or [n]
     const squeeze = (result: Tensor) => {
       const flat = keep(keep(result).select(1, 0)).select(1, 0);
@@ -49,11 +51,12 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
 }
 
 /** x [B, 1, N, D] -> [B, 1, 1, D] */
-function sumRows(core: Core, x: Tensor): Tensor {
+function sumRows(core: Core, x: Tensor, keep: Keep): Tensor {
   const [batch, , length, dim] = x.shape as [number, number, number, number];
-  const sums = Tensor.allocate(core, [batch, 1, 1, dim], "float32");
+  const sums = keep(Tensor.allocate(core, [batch, 1, 1, dim], "float32"));
   const [, batchStride] = flattenAxes("x", [batch], [x.strides[0]!]);
   core.call((scope) => {
+    // f64 [D] and f32 [D]
     const scratch = scope.allocate(dim * 12);
     for (let b = 0; b < batch; b++) {
       const from = x.address + b * batchStride * 4;

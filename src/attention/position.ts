@@ -1,5 +1,5 @@
 // Biases and angles that follow from positions alone.
-import { integer } from "../operand.js";
+import { integer } from "../checks.js";
 import { exp, log } from "./elementary.js";
 
 /**

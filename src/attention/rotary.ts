@@ -2,17 +2,12 @@
 import { rotaryParameters } from "../engine/abi.generated.js";
 import type { CallScope, Core } from "../engine/core.js";
 import { wrongValue } from "../errors.js";
+import { boolean, choice, finite, integer, integers, knownOptions } from "../checks.js";
 import {
-  boolean,
-  choice,
   contiguousRows,
   exactShape,
-  finite,
   floatCode,
   hostData,
-  integer,
-  integers,
-  knownOptions,
   type Operand,
   operand,
   placeFloat32,
@@ -69,7 +64,8 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
   const { shape, strides } = x;
   const rank = shape.length;
   if (rank < 2) throw wrongValue("ERR_SHAPE", `input.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
-  const swapped = choice("layout", options.layout ?? "BHSD", ["BHSD", "BSHD"]) === "BSHD" && rank > 2;
+  const swapped =
+    choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]) === "BSHD" && rank > 2;
   const sequence = swapped ? rank - 3 : rank - 2;
   const head = swapped ? rank - 2 : rank - 3;
   const lead = Math.max(0, rank - 3);
@@ -149,6 +145,9 @@ function checkTables(core: Core, options: RotaryOptions, batch: number, length: 
   const last = cos.shape[0]! - 1;
   let rows = checkPositions(core, options, batch, length, 0, last);
   if (!rows && length > 0) {
+    if (last + 1 < length) {
+      throw wrongValue("ERR_SHAPE", `cos.shape[0] must be at least ${length}, a row per position: got ${last + 1}`);
+    }
     integer("offset", offset, 0, last - length + 1);
     rows = Int32Array.from({ length }, (_, s) => s + offset);
   }
@@ -168,7 +167,7 @@ function checkPositions(
   if (positions === undefined) return undefined;
   if (options.offset !== undefined) throw wrongValue("ERR_VALUE", "offset cannot be combined with positions");
   let list: unknown = positions;
-  if (positions instanceof Tensor || "shape" in positions) {
+  if (positions instanceof Tensor || (typeof positions === "object" && positions !== null && "shape" in positions)) {
     const argument: Operand = operand(core, "positions", positions);
     exactShape(argument, argument.shape.length === 2 ? [batch, length] : [length]);
     list = hostData(argument);

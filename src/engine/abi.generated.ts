@@ -11,6 +11,8 @@ export const TILE_ROWS = 64;
 export const LANES = 8;
 export const TILE_KEYS = 96;
 export const WORKSPACE_HEADER = 128;
+export const MAX_HEAD_DIM = 1048576;
+export const EXP_CONSTANTS = 176;
 export const MASK_BLOCK = 64;
 export const DTYPE_FLOAT32 = 0;
 export const DTYPE_FLOAT16 = 1;
@@ -26,6 +28,12 @@ export const STAGE_MASKED = 2;
 export const STAGE_WEIGHTS = 3;
 export const BLOCK_EMPTY = -1;
 export const BLOCK_FULL = -2;
+export const OPERATION_FORWARD = 0;
+export const OPERATION_WEIGHTS = 1;
+export const SLOT_BYTES = 64;
+export const WORKER_ABSENT = 0;
+export const WORKER_IDLE = -2;
+export const WORKER_GONE = -1;
 
 export const batchItem = {
   words: 3,
@@ -155,6 +163,22 @@ export const rotaryParameters = {
     positions: 19,
     positionsBatch: 20,
     scratch: 21,
+  },
+  floats: {},
+} as const satisfies Layout;
+
+export const jobQueue = {
+  words: 9,
+  integers: {
+    state: 0,
+    tile: 1,
+    stop: 2,
+    operation: 3,
+    parameters: 4,
+    tiles: 5,
+    next: 6,
+    scratch: 7,
+    scratchBytes: 8,
   },
   floats: {},
 } as const satisfies Layout;

@@ -1,8 +1,8 @@
 // What every operation runs on: one memory, the kernels over it, and the bookkeeping of a call.
 import { wrongKind } from "../errors.js";
-import type { Layout } from "./abi.generated.js";
+import { type Layout, WORKSPACE_HEADER } from "./abi.generated.js";
 import { type Fields, instantiateKernels, type Kernels, writeBlock } from "./kernels.js";
-import type { LinearMemory } from "./memory.js";
+import type { LinearMemory, MemoryInfo } from "./memory.js";
 
 export type Build = "simd" | "relaxed";
 
@@ -10,17 +10,41 @@ export type Build = "simd" | "relaxed";
 export interface EngineInfo {
   readonly build: Build;
   readonly threads: number;
-  readonly memory: import("./memory.js").MemoryInfo;
+  readonly memory: MemoryInfo;
   readonly reasons: { readonly relaxed?: string; readonly threads?: string };
+}
+
+export type Operation = "forward" | "weights";
+
+/** Threads that share the tiles of a call; in src/engine/threads.ts, which the default import does not contain. */
+export interface Team {
+  /** Threads that take part now, the caller's among them. */
+  readonly count: number;
+  /** Why there are fewer than were asked for. */
+  readonly reason: string | undefined;
+  run(scope: CallScope, operation: Operation, parameters: number, tiles: number, scratchBytes: number): void;
+  stop(): void;
+}
+
+interface Parts {
+  readonly kernels: Kernels;
+  readonly memory: LinearMemory;
+  readonly team: Team | undefined;
 }
 
 export class Core {
   readonly #reasons: EngineInfo["reasons"];
   /** Absent once closed, so that the runtime can reclaim the memory. */
-  #parts: { kernels: Kernels; memory: LinearMemory } | undefined;
+  #parts: Parts | undefined;
 
-  constructor(module: WebAssembly.Module, memory: LinearMemory, reasons: EngineInfo["reasons"]) {
-    this.#parts = { kernels: instantiateKernels(module, memory.memory), memory };
+  constructor(
+    module: WebAssembly.Module,
+    memory: LinearMemory,
+    reasons: EngineInfo["reasons"],
+    gather?: (kernels: Kernels) => Team,
+  ) {
+    const kernels = instantiateKernels(module, memory.memory);
+    this.#parts = { kernels, memory, team: gather?.(kernels) };
     this.#reasons = reasons;
   }
 
@@ -32,21 +56,27 @@ export class Core {
     return this.#open().memory;
   }
 
+  get team(): Team | undefined {
+    return this.#open().team;
+  }
+
   get closed(): boolean {
     return this.#parts === undefined;
   }
 
   close(): void {
+    this.#parts?.team?.stop();
     this.#parts = undefined;
   }
 
   get info(): EngineInfo {
-    const { kernels, memory } = this.#open();
+    const { kernels, memory, team } = this.#open();
+    const threads = team ? team.reason : this.#reasons.threads;
     return {
       build: kernels.relaxed() ? "relaxed" : "simd",
-      threads: 1,
+      threads: team?.count ?? 1,
       memory: memory.info,
-      reasons: this.#reasons,
+      reasons: { ...(this.#reasons.relaxed && { relaxed: this.#reasons.relaxed }), ...(threads && { threads }) },
     };
   }
 
@@ -55,9 +85,24 @@ export class Core {
     this.#open();
   }
 
-  #open(): { kernels: Kernels; memory: LinearMemory } {
+  #open(): Parts {
     if (!this.#parts) throw wrongKind("ERR_CLOSED", "the engine is closed: load another one");
     return this.#parts;
+  }
+
+  /** Computes all tiles of an operation, on all threads where there is more than one tile. */
+  compute(scope: CallScope, operation: Operation, parameters: number): void {
+    const { kernels, team } = this.#open();
+    const forward = operation === "forward";
+    const tiles = forward ? kernels.attentionTiles(parameters) : kernels.weightTiles(parameters);
+    const scratchBytes = kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)) >>> 0;
+    if (team && tiles > 1) {
+      team.run(scope, operation, parameters, tiles, scratchBytes);
+      return;
+    }
+    const scratch = scope.allocate(scratchBytes);
+    if (forward) kernels.attentionForward(parameters, 0, tiles, scratch);
+    else kernels.attentionWeights(parameters, 0, tiles, scratch);
   }
 
   /** Runs `call` with a scope whose temporaries are freed when it ends, however it ends. */

@@ -1,16 +1,8 @@
 // The builds inside the default bundle: hexadecimal, in blocks that alternate with the other build's (docs/decisions/0006).
 import blocks from "attention-wasm:builds";
 import type { Build } from "./core.js";
+import { fromHexadecimal } from "./hexadecimal.js";
 
 export function embeddedBuild(build: Build): Uint8Array<ArrayBuffer> {
-  const digits = blocks.map((block) => block[build]).join("");
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = digit(digits, 2 * i) * 16 + digit(digits, 2 * i + 1);
-  return bytes;
-}
-
-/** '0' to '9' are 48 to 57, 'a' to 'f' 97 to 102. */
-function digit(digits: string, at: number): number {
-  const code = digits.charCodeAt(at);
-  return code < 58 ? code - 48 : code - 87;
+  return fromHexadecimal(blocks.map((block) => block[build]).join(""));
 }

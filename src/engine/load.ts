@@ -1,7 +1,8 @@
 // Which build this runtime can run, and an engine core on it. Nothing happens at import: modules are compiled here.
 import { show, wrongKind, wrongValue } from "../errors.js";
-import { boolean, choice, integer, knownOptions } from "../operand.js";
-import { type Build, Core, type EngineInfo } from "./core.js";
+import { boolean, choice, integer, knownOptions } from "../checks.js";
+import { type Build, Core, type EngineInfo, type Team } from "./core.js";
+import type { Kernels } from "./kernels.js";
 import { LinearMemory, MAXIMUM_MEMORY } from "./memory.js";
 
 type ModuleSource = WebAssembly.Module | BufferSource | Response | URL;
@@ -12,9 +13,14 @@ export interface CoreOptions {
   readonly build?: "auto" | Build;
   /** The simd build: the same bits in every runtime. */
   readonly deterministic?: boolean;
-  /** Threads to use; this version runs on one, and `engine.info.reasons.threads` says so when more were asked for. */
+  /**
+   * Threads, the calling one among them; default 1, `'auto'` = processors. More than one only with `load` from
+   * `attention-wasm/threads`; where they cannot be had, `engine.info.reasons.threads` says why and one does the work.
+   */
   readonly threads?: number | "auto";
-  /** Most bytes of linear memory, at least 65536; default 4 GiB. */
+  /** Starts a module worker of yours for hosts that must create their own; see docs/threads.md. */
+  readonly workerFactory?: () => Worker;
+  /** Most bytes of linear memory, at least 65536; default and most 4 GiB less a page; with threads the default is 1 GiB. */
   readonly maximumMemory?: number;
 }
 
@@ -30,16 +36,31 @@ export interface LoadSyncOptions extends CoreOptions {
 /** Where an entry point of the package has its builds: their bytes, compiled modules, or undefined where it has none. */
 export type BuildSource = (build: Build) => BufferSource | WebAssembly.Module | undefined;
 
-export async function loadCore(options: LoadOptions, source: BuildSource): Promise<Core> {
-  const checked = checkOptions(options);
+/** What `attention-wasm/threads` adds. */
+export interface ThreadSupport {
+  readonly source: BuildSource;
+  /** Why this host cannot have threads, or undefined. */
+  why(): string | undefined;
+  processors(): number;
+  gather(
+    kernels: Kernels,
+    memory: LinearMemory,
+    module: WebAssembly.Module,
+    count: number,
+    factory: (() => Worker) | undefined,
+  ): Team;
+}
+
+export async function loadCore(options: LoadOptions, single: BuildSource, support?: ThreadSupport): Promise<Core> {
+  const checked = checkOptions(options, support);
   const { module } = options;
   if (module !== undefined) return createCore(await compileSource(await module), checked);
-  const { code, reason } = chooseBuild(checked.build, source);
+  const { code, reason } = chooseBuild(checked.build, checked.support?.source ?? single);
   return createCore(await compileSource(code), checked, reason);
 }
 
-export function loadCoreSync(options: LoadSyncOptions, source: BuildSource): Core {
-  const checked = checkOptions(options);
+export function loadCoreSync(options: LoadSyncOptions, single: BuildSource, support?: ThreadSupport): Core {
+  const checked = checkOptions(options, support);
   const { module } = options;
   if (module !== undefined) {
     if (!isModule(module) && !isBytes(module)) {
@@ -50,28 +71,45 @@ export function loadCoreSync(options: LoadSyncOptions, source: BuildSource): Cor
     }
     return createCore(compileSync(module), checked);
   }
-  const { code, reason } = chooseBuild(checked.build, source);
+  const { code, reason } = chooseBuild(checked.build, checked.support?.source ?? single);
   return createCore(compileSync(code), checked, reason);
 }
 
 interface Checked {
   readonly build: "auto" | Build;
-  readonly maximumMemory: number;
-  readonly threads: number | "auto";
+  readonly maximumMemory: number | undefined;
+  /** More than 1 only together with `support`. */
+  readonly threads: number;
+  readonly support: ThreadSupport | undefined;
+  readonly reason: string | undefined;
+  readonly workerFactory: (() => Worker) | undefined;
 }
 
-function checkOptions(options: CoreOptions): Checked {
-  knownOptions(options, ["build", "deterministic", "threads", "module", "maximumMemory"]);
+const OPTIONS = ["build", "deterministic", "threads", "workerFactory", "module", "maximumMemory"];
+
+function checkOptions(options: CoreOptions, support: ThreadSupport | undefined): Checked {
+  knownOptions(options, OPTIONS);
   const build = choice("build", options.build ?? "auto", ["auto", "simd", "relaxed"]);
   const deterministic = options.deterministic !== undefined && boolean("deterministic", options.deterministic);
   if (deterministic && build === "relaxed") {
     throw wrongValue("ERR_VALUE", "deterministic: true needs the simd build: got build: 'relaxed'");
   }
-  const threads = options.threads ?? 1;
+  const { maximumMemory, workerFactory } = options;
+  if (workerFactory !== undefined && typeof workerFactory !== "function") {
+    throw wrongKind("ERR_ARGUMENT_TYPE", `workerFactory must be a function: got ${show(workerFactory)}`);
+  }
+  const wish = options.threads === "auto" ? "auto" : integer("threads", options.threads ?? 1, 1, 1024);
+  const threads = wish === "auto" ? (support?.processors() ?? 2) : wish;
+  const why = support ? support.why() : "threads need `load` from 'attention-wasm/threads'";
+  const several = threads > 1 && why === undefined;
   return {
     build: deterministic ? "simd" : build,
-    maximumMemory: integer("maximumMemory", options.maximumMemory ?? MAXIMUM_MEMORY, 65536, MAXIMUM_MEMORY),
-    threads: threads === "auto" ? threads : integer("threads", threads, 1, 1024),
+    maximumMemory:
+      maximumMemory === undefined ? undefined : integer("maximumMemory", maximumMemory, 65536, MAXIMUM_MEMORY),
+    threads: several ? threads : 1,
+    support: several ? support : undefined,
+    reason: threads > 1 ? why : undefined,
+    workerFactory,
   };
 }
 
@@ -100,21 +138,38 @@ function runs(code: BufferSource | WebAssembly.Module): boolean {
   return isModule(code) || WebAssembly.validate(code as BufferSource);
 }
 
-function createCore(module: WebAssembly.Module, { maximumMemory, threads }: Checked, relaxed?: string): Core {
+/** Room for one engine among others where memory is shared: some hosts reserve all of it at once. */
+const SHARED_MEMORY = 2 ** 30;
+
+function createCore(module: WebAssembly.Module, checked: Checked, relaxed?: string): Core {
+  const { threads, support, reason, workerFactory } = checked;
+  const threaded = WebAssembly.Module.exports(module).some(({ name }) => name === "work");
+  const unthreaded = support && !threaded ? "module is not one of the threaded builds" : reason;
   const reasons: EngineInfo["reasons"] = {
     ...(relaxed && { relaxed }),
-    ...(threads !== 1 && { threads: "this version runs on one thread" }),
+    ...(unthreaded && { threads: unthreaded }),
   };
-  const memory = new LinearMemory(maximumMemory);
+  const memory = new LinearMemory(checked.maximumMemory ?? (threaded ? SHARED_MEMORY : MAXIMUM_MEMORY), threaded);
+  const gather =
+    support && threaded
+      ? (kernels: Kernels) => support.gather(kernels, memory, module, threads, workerFactory)
+      : undefined;
+  let core: Core;
   try {
-    return new Core(module, memory, reasons);
+    core = new Core(module, memory, reasons, gather);
   } catch (cause) {
-    throw wrongKind(
+    const message = "module must be one of this package's .wasm files: it could not be instantiated";
+    throw wrongKind("ERR_MODULE", message, cause);
+  }
+  const { build } = core.info;
+  if (checked.build !== "auto" && build !== checked.build) {
+    core.close();
+    throw wrongValue(
       "ERR_MODULE",
-      "module must be one of this package's .wasm files: it could not be instantiated",
-      cause,
+      `module must be the ${checked.build} build that was asked for: it is the ${build} build`,
     );
   }
+  return core;
 }
 
 /** Also a module of another realm, as edge runtimes hand over. */

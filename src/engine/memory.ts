@@ -9,8 +9,8 @@ const PAGE = 65536;
 const FIRST_ADDRESS = 1024;
 /** A cache line. */
 const ALIGNMENT = 64;
-/** What 32-bit addresses reach. */
-export const MAXIMUM_MEMORY = 2 ** 32;
+/** What 32-bit addresses reach, less a page: one past the last byte must not wrap to 0. */
+export const MAXIMUM_MEMORY = 2 ** 32 - PAGE;
 
 /** Bytes: in use now, in use at the peak, taken from the host, and the most that may be taken. */
 export interface MemoryInfo {
@@ -29,10 +29,20 @@ export class LinearMemory {
   /** Free blocks by address; no two touch. */
   #free: { address: number; bytes: number }[];
 
-  constructor(maximumMemory: number) {
+  /** @param shared whether threads will share it */
+  constructor(maximumMemory: number, shared = false) {
     const pages = Math.floor(maximumMemory / PAGE);
     this.maximum = pages * PAGE;
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages });
+    try {
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared });
+    } catch (cause) {
+      const kind = shared ? "a shared memory" : "a memory";
+      throw wrongValue(
+        "ERR_OUT_OF_MEMORY",
+        `the runtime refuses ${kind} of up to ${this.maximum} bytes: lower maximumMemory`,
+        cause,
+      );
+    }
     this.#free = [{ address: FIRST_ADDRESS, bytes: PAGE - FIRST_ADDRESS }];
   }
 
@@ -47,6 +57,7 @@ export class LinearMemory {
 
   /** Address of `bytes` bytes, aligned to 64; their content is undefined. Throws ERR_OUT_OF_MEMORY. */
   allocate(bytes: number): number {
+    if (!(bytes >= 0)) throw new Error(`attention-wasm: cannot allocate ${bytes} bytes`);
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     let index = this.#free.findIndex((block) => block.bytes >= size);
     if (index < 0) {

@@ -2,16 +2,16 @@
 import { attentionParameters, STAGE_MASKED } from "../engine/abi.generated.js";
 import type { Core } from "../engine/core.js";
 import { wrongValue } from "../errors.js";
-import { contiguousRows, exactShape, type Operand, operand, Result } from "../operand.js";
+import { contiguousRows, exactShape, headSize, type Operand, operand, Result } from "../operand.js";
 import { flattenAxes } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { allocateScratch } from "../attention/attention.js";
 import type { AnyTensor } from "../attention/options.js";
 import { composite } from "../composite.js";
 
 /** Checks shapes: x [..., In], weight [Out, In], bias [Out]. */
 export function checkLinear(x: Operand, weight: Operand, bias?: Operand): void {
   if (x.shape.length < 1) throw wrongValue("ERR_SHAPE", `${x.name}.shape must have at least 1 axis: got []`);
+  headSize(`${x.name}.shape[${x.shape.length - 1}]`, x.shape.at(-1)!);
   exactShape(weight, [null, x.shape.at(-1)!]);
   if (bias) exactShape(bias, [weight.shape[0]!]);
   for (const argument of [x, weight, ...(bias ? [bias] : [])]) contiguousRows(argument);
@@ -57,8 +57,7 @@ export function project(core: Core, x: Tensor, weight: Tensor, bias?: Tensor): T
       rowCount: rows,
       headCount: 1,
     });
-    const scratch = allocateScratch(scope, parameters);
-    core.kernels.attentionWeights(parameters, 0, core.kernels.weightTiles(parameters), scratch);
+    core.compute(scope, "weights", parameters);
     return result.take() as Tensor;
   });
 }

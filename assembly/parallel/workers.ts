@@ -1,0 +1,88 @@
+// The tile queue: any number of instances over one shared memory take tiles from one counter. Only threaded builds have it.
+//
+// A job is open while `state` is odd. A worker announces the state it saw in its own slot before it looks at the job,
+// and looks again whether that state still holds: the owner closes the job (state becomes even) and waits until no slot
+// shows it, so nobody reads a job that is being rewritten. Workers sleep on `state`; the owner, which may be the main
+// thread of a page, never waits: it computes tiles, then looks at the slots.
+// Which thread computes a tile changes nothing in it: the partition is made before the job opens.
+import {
+  JobQueue, OPERATION_FORWARD, SLOT_BYTES, WORKER_GONE, WORKER_IDLE,
+} from "../abi";
+import { attentionForward } from "../attention/forward";
+import { attentionWeights } from "../attention/weights";
+
+// @ts-ignore: decorator
+@inline
+function slotOf(queue: usize, worker: i32): usize {
+  return queue + <usize>(worker * SLOT_BYTES);
+}
+
+/** The life of worker 1, 2, ...: takes tiles of each job until the queue is stopped. */
+export function work(queue: usize, worker: i32): void {
+  const slot = slotOf(queue, worker);
+  let done = 0;
+  atomic.store<i32>(slot, WORKER_IDLE);
+  while (!atomic.load<i32>(queue, offsetof<JobQueue>("stop"))) {
+    const state = atomic.load<i32>(queue);
+    if ((state & 1) && state != done) {
+      atomic.store<i32>(slot, state);
+      if (atomic.load<i32>(queue) == state) takeTiles(queue, worker);
+      atomic.store<i32>(slot, WORKER_IDLE);
+      done = state;
+    } else {
+      atomic.wait<i32>(queue, state, -1);
+    }
+  }
+  atomic.store<i32>(slot, WORKER_GONE);
+}
+
+/** Wakes the workers for the job that the host wrote into the queue. */
+export function openJob(queue: usize): void {
+  atomic.store<i32>(queue, 0, offsetof<JobQueue>("next"));
+  atomic.add<i32>(queue, 1);
+  atomic.notify(queue, -1);
+}
+
+/** Computes tiles until none is left; the last come first, since under a causal mask they are the longest. */
+export function takeTiles(queue: usize, worker: i32): void {
+  const Q = changetype<JobQueue>(queue);
+  const tiles = Q.tiles;
+  const slot = slotOf(queue, worker);
+  for (;;) {
+    const taken = atomic.add<i32>(queue, 1, offsetof<JobQueue>("next"));
+    if (taken >= tiles) return;
+    const tile = tiles - 1 - taken;
+    atomic.store<i32>(slot, tile, offsetof<JobQueue>("tile"));
+    computeTile(queue, worker, tile);
+  }
+}
+
+/** One tile; also what the owner does over again for a worker that died in it. */
+export function computeTile(queue: usize, worker: i32, tile: i32): void {
+  const Q = changetype<JobQueue>(queue);
+  const scratch = Q.scratch + <usize>worker * Q.scratchBytes;
+  if (Q.operation == OPERATION_FORWARD) attentionForward(Q.parameters, tile, tile + 1, scratch);
+  else attentionWeights(Q.parameters, tile, tile + 1, scratch);
+}
+
+export function closeJob(queue: usize): void {
+  atomic.add<i32>(queue, 1);
+}
+
+/** The first of workers 1 to n that is still in the job just closed, after looking up to `looks` times; 0 when none is. */
+export function busyWorker(queue: usize, n: i32, looks: i32): i32 {
+  const state = atomic.load<i32>(queue) - 1;
+  for (let worker = 1; worker <= n; worker++) {
+    while (atomic.load<i32>(slotOf(queue, worker)) == state) {
+      if (--looks <= 0) return worker;
+    }
+  }
+  return 0;
+}
+
+/** Ends the life of every worker. */
+export function stopWorkers(queue: usize): void {
+  atomic.store<i32>(queue, 1, offsetof<JobQueue>("stop"));
+  atomic.add<i32>(queue, 2);
+  atomic.notify(queue, -1);
+}
