@@ -39,7 +39,7 @@ export function runAttention<T extends AnyTensor>(core: Core, plan: AttentionPla
     if (weights) placeStatistics(scope, plan, fields);
 
     const parameters = scope.block(attentionParameters, fields);
-    core.compute(scope, "forward", parameters);
+    core.compute(scope, "forward", parameters, plan.pairs * (plan.headDim + plan.valueDim));
     if (selection && weights) {
       writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan);
     }
@@ -119,5 +119,5 @@ function writeStage(
     heads: selection.heads ? scope.copyIn(selection.heads) : 0,
     headCount: selection.heads?.length ?? plan.heads,
   });
-  core.compute(scope, "weights", parameters);
+  core.compute(scope, "weights", parameters, plan.pairs * plan.headDim);
 }

@@ -60,6 +60,10 @@ interface Heads {
 export interface AttentionPlan extends Sizes {
   readonly query: Operand;
   readonly resident: boolean;
+  readonly headDim: number;
+  readonly valueDim: number;
+  /** Scores there are, masked ones too. */
+  readonly pairs: number;
   readonly outputShape: readonly number[];
   readonly outputStrides: { batch: number; head: number; row: number };
   readonly lseShape: readonly number[];
@@ -129,6 +133,9 @@ export function planAttention(
     ...sizes,
     query: query.operand,
     resident,
+    headDim: query.dim,
+    valueDim: value.dim,
+    pairs: query.batch * query.heads * query.length * key.length,
     outputShape,
     outputStrides: packedStrides(query, value.dim, layout, ELEMENT_BYTES[query.operand.dtype]),
     lseShape: weightsShape(query.heads, query.length).slice(0, -1),

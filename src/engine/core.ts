@@ -32,6 +32,9 @@ interface Parts {
   readonly team: Team | undefined;
 }
 
+/** Multiply-adds that take one thread about as long as waking another, 50 microseconds. */
+const WORTH_WAKING = 1e6;
+
 export class Core {
   readonly #reasons: EngineInfo["reasons"];
   /** Absent once closed, so that the runtime can reclaim the memory. */
@@ -90,13 +93,16 @@ export class Core {
     return this.#parts;
   }
 
-  /** Computes all tiles of an operation, on all threads where there is more than one tile. */
-  compute(scope: CallScope, operation: Operation, parameters: number): void {
+  /**
+   * Computes all tiles of an operation, on all threads where that is worth waking them.
+   * @param work multiply-adds, about
+   */
+  compute(scope: CallScope, operation: Operation, parameters: number, work: number): void {
     const { kernels, team } = this.#open();
     const forward = operation === "forward";
     const tiles = forward ? kernels.attentionTiles(parameters) : kernels.weightTiles(parameters);
     const scratchBytes = kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)) >>> 0;
-    if (team && tiles > 1) {
+    if (team && tiles > 1 && work > WORTH_WAKING) {
       team.run(scope, operation, parameters, tiles, scratchBytes);
       return;
     }
