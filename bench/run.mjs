@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
+import { setUp } from "../scripts/setup.mjs";
 
 const rounds = Number(process.argv[2] ?? 15);
 const WORKLOADS = [
@@ -15,6 +16,7 @@ const WORKLOADS = [
   { name: "H4 S16 D32", heads: 4, length: 16, dim: 32 },
 ];
 
+setUp({ quiet: true });
 mkdirSync("build/bench", { recursive: true });
 const asc = createRequire(import.meta.url).resolve("assemblyscript/bin/asc.js");
 const flags = "--config none -O3 --runtime stub --noAssert --use abort= --enable simd --enable relaxed-simd";
@@ -27,7 +29,7 @@ const engines = {
 };
 if (!engines.relaxed) {
   console.error(
-    "This Node has no relaxed SIMD: use Node 22 or later, or NODE_OPTIONS=--experimental-wasm-relaxed-simd",
+    "This Node has no relaxed SIMD: use Node 22 or later, or node --experimental-wasm-relaxed-simd bench/run.mjs",
   );
   process.exit(2);
 }

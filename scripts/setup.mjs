@@ -9,8 +9,9 @@ export function run(command, args, env = {}) {
     env: { ...process.env, ...env },
     shell: process.platform === "win32",
   });
-  if (error) console.error(error.message);
-  if (status !== 0) process.exit(status ?? 1);
+  if (status === 0) return;
+  console.error(`\n${[command, ...args].join(" ")} failed${error ? `: ${error.message}` : ""}`);
+  process.exit(status ?? 1);
 }
 
 /** Whether node_modules is what the lock file describes. */

@@ -90,7 +90,7 @@ export class Tensor {
   /** The same elements with axes in another order: axis i of the result is axis axes[i] of this. */
   permute(axes: readonly number[]): Tensor {
     this.#check("tensor");
-    const order = [...axes];
+    const order = Array.isArray(axes) ? [...axes] : [];
     if (order.length !== this.shape.length || [...order].sort((a, b) => a - b).some((axis, i) => axis !== i)) {
       throw wrongValue("ERR_VALUE", `axes must be a permutation of 0 to ${this.shape.length - 1}: got ${show(axes)}`);
     }

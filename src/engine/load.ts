@@ -127,7 +127,7 @@ function chooseBuild(build: "auto" | Build, source: BuildSource) {
   if (!runs(simd)) {
     throw wrongValue(
       "ERR_NO_SIMD",
-      "this runtime has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16.4)",
+      "this runtime has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4 and Node 16.4 brought it)",
     );
   }
   return build === "auto" ? { code: simd, reason } : { code: simd };
