@@ -95,7 +95,12 @@ test("--window looks only at the pixels around, also across the squares it works
   folder.write("wide.png", writePng(picture));
   const printed = folder.succeed("image wide.png -o wide.out.png --window 7 --patch 3 --strength 0.8");
   assertNear(readPng(folder.read("wide.out.png")), plainMeans(picture, 0.8, 3, 7));
-  assert.match(printed, /7 x 7 pixels/);
+  assert.match(printed, /each attends to 7 x 7 pixels/);
+  assert.match(folder.succeed("image wide.png -o wide.51.png --window 51"), /attends to 51 x 41 pixels, fewer at the/);
+  const all = folder.succeed("image wide.png -o wide.999.png --window 999");
+  assert.match(all, /attends to all of them, for the window of 999 x 999 holds the picture/);
+  folder.succeed("image wide.png -o wide.all.png");
+  assert.equal(folder.read("wide.999.png"), folder.read("wide.all.png"));
 });
 
 test("a picture smaller than a patch, and one of a single pixel", () => {
@@ -214,7 +219,12 @@ test("bad input: one line, code 2, nothing written", async () => {
     ["image rgb.png -o sub/file.txt/x.png", /there is no folder/],
     ["image rgb.png -o x.png --window 4", /--window takes an odd integer/],
     ["image rgb.png -o x.png --patch 0", /--patch takes an odd integer/],
-    ["image rgb.png -o x.png --strength 0", /--strength takes a number above 0/],
+    ["image rgb.png -o x.png --strength 0", /--strength takes a number from 0.001 to 1000/],
+    ["image rgb.png -o x.png --strength 1e-300", /--strength takes a number from/],
+    ["image rgb.png -o x.png --strength 1e300", /--strength takes a number from/],
+    ['image rgb.png -o ""', /--output takes the name of a file: got ""/],
+    ['image ""', /give the name of a file/],
+    ["image -", /standard input is not read/],
     ["image rgb.png -o x.png --strength", /argument missing/],
     ["image rgb.png -o x.png --wimdow 5", /unknown option '--wimdow'.*--window/],
     ["image rgb.png grey.png -o x.png", /too many arguments/],
@@ -227,8 +237,20 @@ test("--help and --version", () => {
   assert.match(folder.succeed("--version"), /^\d+\.\d+\.\d+\n$/);
 });
 
+test("what to do next is said as the program was started", () => {
+  const started = { npm_lifecycle_event: "start" };
+  assert.match(
+    folder.succeed("--window 3", started),
+    /next: npm start -- image photo\.png -o out\.png .*; npm start -- run/,
+  );
+  assert.match(folder.succeed("info", started), /next: npm start cleans a sample picture; npm start -- run --help/);
+  assert.match(folder.succeed("info"), /next: attention-wasm cleans a sample picture; attention-wasm run --help/);
+});
+
 test("info tells the builds and limits", () => {
   const printed = folder.succeed("info");
+  assert.match(printed, /run --deterministic/);
+  assert.match(printed, /run --maximum-memory/);
   assert.match(printed, /build simd +yes/);
   assert.match(printed, /build relaxed +(yes|no: .*relaxed)/);
   assert.match(printed, /memory +up to 4\.29 GB/);

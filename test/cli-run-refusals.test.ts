@@ -73,7 +73,60 @@ test("bad input: one line, code 2, nothing written", async () => {
   );
   folder.write("ints.npy", writeNpy({ data: Int32Array.of(1, 2), shape: [1, 2], dtype: "int32" }));
   folder.write("none-of-them.npy", writeNpy({ data: new Float32Array(0), shape: [0, 4], dtype: "float32" }));
+  const infinite = (value: number) => ({ ...query, data: (query.data as Float32Array).with(25, value) });
+  folder.write("inf.npy", writeNpy(infinite(-Infinity)));
+  folder.write("half.npy", writeNpy({ data: Uint16Array.of(0x3c00, 0x7c00), shape: [1, 2], dtype: "float16" }));
+  folder.write("bias-inf.npy", writeNpy({ data: Float32Array.of(-Infinity, Infinity), shape: [2], dtype: "float32" }));
+  folder.write("lengths.npy", writeNpy({ data: Uint16Array.of(4), shape: [1], dtype: "float16" }));
+  folder.write("six.npy", writeNpy(tensor(6, 4)));
+  folder.write("tall.npy", writeNpy({ data: new Float32Array(30000), shape: [30000, 1], dtype: "float32" }));
+  const twice = (a: string, b: string) =>
+    writeSafetensors(
+      new Map([
+        ["key", key],
+        ["value", value],
+        [a, query],
+        [b, query],
+      ]),
+    );
+  folder.write("twice.safetensors", twice("q", "query"));
+  folder.write("spelt.safetensors", twice("Query", "query"));
   await folder.refuse(
+    [
+      "run six.npy --segments 1,1,4294967297,4294967297,2,2 -o x.npy",
+      /segments\[2\] must be an integer from -2147483648 to 2147483647: got 4294967297/,
+    ],
+    [
+      "run six.npy --segments 1,1,1,1,2,2 --key-segments 1,1,1,1,2,4294967298 -o x.npy",
+      /key\[5\] must be an integer.*4294967298/,
+    ],
+    ["run six.npy --key-lengths 4294967302 -o x.npy", /keyLengths\[0\] must be an integer from 0 to 6: got 4294967302/],
+    ["run six.npy --query-lengths 4294967302 -o x.npy", /queryLengths\[0\] must be an integer.*4294967302/],
+    ["run six.npy --causal 4294967296 -o x.npy", /causal\.offset must be an integer.*4294967296/],
+    ["run six.npy --window 1,4294967296 -o x.npy", /window\[1\] must be an integer.*4294967296/],
+    ["run six.npy --window 1,1 --window-offset 4294967296 -o x.npy", /offset must be an integer.*4294967296/],
+    ["run six.npy --weights --weight-rows 4294967296 -o x.safetensors", /rows\[0\] must be an integer.*4294967296/],
+    ["run inf.npy -o x.npy", /inf\.npy: is -Infinity at \[0, 1, 1, 1\]/],
+    ["run half.npy -o x.npy", /half\.npy: is Infinity at \[0, 1\]/],
+    [`${QKV} --bias bias-inf.npy -o x.npy`, /bias-inf\.npy: is Infinity at \[1\]/],
+    [`${QKV} --alibi-slopes bias-inf.npy -o x.npy`, /bias-inf\.npy: is -Infinity at \[0\]/],
+    [`${QKV} --key-lengths lengths.npy -o x.npy`, /--key-lengths must be int32 or int64: got float16/],
+    ["run twice.safetensors -o x.npy", /twice\.safetensors: holds both "q" and "query"/],
+    ["run spelt.safetensors -o x.npy", /spelt\.safetensors: holds both "Query" and "query"/],
+    ["run tall.npy --weights w.npy", /w\.npy: would take 3\.60 GB, more than the 2\.15 GB.*--weight-rows/],
+    ["run tall.npy --weights -o w.safetensors", /w\.safetensors: would take 3\.60 GB/],
+    [`${QKV} --key-lengths x`, /--key-lengths takes integers between commas, or a \.npy.*: got "x"/],
+    [`${QKV} --sinks NaN,1`, /--sinks takes numbers between commas.*: got "NaN,1"/],
+    [`${QKV} --sinks 1e39,1`, /--sinks takes numbers.*float32.*: got "1e39,1"/],
+    [`${QKV} --alibi-slopes Infinity,1`, /--alibi-slopes takes numbers.*auto: got "Infinity,1"/],
+    [`${QKV} --segments ""`, /--segments takes numbers between commas or the name of a file: got ""/],
+    [`${QKV} --mask ""`, /--mask takes the name of a file: got ""/],
+    [`${QKV} --map ""`, /--map takes the name of a file/],
+    [`${QKV} --lse ""`, /--lse takes the name of a file/],
+    ['run --query ""', /--query takes the name of a file/],
+    ['run ""', /give the name of a file/],
+    ["run --lse all.safetensors", /--lse took "all\.safetensors" \(write the file before --lse\)/],
+    ["run --weights q.npy", /--weights took "q\.npy" \(write the file before --weights\)/],
     ["run", /give a file of tensors/],
     ["run none.npy", /none\.npy: no such file/],
     ["run picture.png", /picture\.png: the name must end in \.npy or \.safetensors/],

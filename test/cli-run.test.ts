@@ -114,7 +114,7 @@ test("--layout BSHD", () => {
   assertClose(readNpy(folder.read("bshd.npy")), Array.from(expected.data as Float32Array), "output");
 });
 
-test("options lie beside the query in a .safetensors file, and flags win over them", () => {
+test("options lie beside the query in a .safetensors file", async () => {
   const tensors = new Map([
     ["query", query],
     ["key", key],
@@ -126,8 +126,10 @@ test("options lie beside the query in a .safetensors file, and flags win over th
   folder.succeed("run all.safetensors -o all.npy");
   const masked = (n: number): Plain => ({ change: (s, _h, i, j) => hide(j >= n || mask.data[i * SK + j] === 0, s) });
   assertClose(readNpy(folder.read("all.npy")), plainAttention(masked(4)).output, "output");
-  folder.succeed("run all.safetensors --key-lengths 6 -o six.npy");
-  assertClose(readNpy(folder.read("six.npy")), plainAttention(masked(6)).output, "output");
+  await folder.refuse(
+    ["run all.safetensors --key-lengths 6 -o x.npy", /tensor "key_lengths" and --key-lengths are two of one thing/],
+    ["run all.safetensors --mask mask.npy -o x.npy", /all\.safetensors: tensor "mask" and --mask are two of one thing/],
+  );
 });
 
 test("one tensor means self-attention, in its own type", () => {
@@ -180,6 +182,34 @@ test("--map draws the weights of one head, and shows them", () => {
     .split("\n")
     .slice(1, 1 + SQ);
   for (const [y, row] of rows.entries()) assert.match(row, new RegExp(`^[^ ]{${y + 1}} {${SK - y - 1}}$`));
+});
+
+test("-Infinity hides keys in a bias, and takes sinks away", () => {
+  const some = (i: number) => i % 3 === 1;
+  const hiding = { ...bias, data: (bias.data as Float32Array).map((v, i) => (some(i) ? -Infinity : v)) };
+  folder.write("hiding.npy", writeNpy(hiding));
+  folder.write("nosinks.npy", writeNpy({ data: Float32Array.of(-Infinity, 1), shape: [2], dtype: "float32" }));
+  folder.succeed(`${QKV} --bias hiding.npy --sinks nosinks.npy -o hidden.npy`);
+  const plain = plainAttention({
+    change: (s, h, i, j) => s + Number(hiding.data[(h * SQ + i) * SK + j]),
+    sink: (h) => [-Infinity, 1][h]!,
+  });
+  assertClose(readNpy(folder.read("hidden.npy")), plain.output, "output");
+});
+
+test("--map in a terminal that reports no width", () => {
+  for (const columns of [0, 1]) {
+    folder.write("narrow.cjs", `Object.defineProperty(process.stdout, "columns", { value: ${columns} });`);
+    const printed = folder.succeed(`${QKV} --map narrow.svg --force`, { NODE_OPTIONS: "--require ./narrow.cjs" });
+    assert.match(printed, /queries down, keys to the right\n[^\n]{7}\n/);
+  }
+});
+
+test("axes before H count as the batch, as --help says", () => {
+  folder.write("five.npy", writeNpy({ ...query, shape: [1, 1, H, SQ, 4] }));
+  folder.succeed("run five.npy -o five.out.npy");
+  assert.equal(readNpy(folder.read("five.out.npy")).shape, [1, 1, H, SQ, 4]);
+  assert.match(folder.succeed("run --help").replace(/\s+/g, " "), /any axes before H count as the batch/);
 });
 
 test("--map of many tokens is a map of means", () => {

@@ -1,5 +1,7 @@
-// Each example runs as its first line says, against the package by its name.
+// Each example that runs in Node runs as its first line says, against the package by its name. The others, and these
+// again from the tarball, are run by `npm run test:package`.
 import { execFileSync } from "node:child_process";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -13,6 +15,44 @@ test("attention.mjs", () => {
     const weights = line.split("  ").map(Number);
     assert.ok(Math.abs(weights.reduce((a, b) => a + b) - 1) < 0.03, line);
     assert.ok(weights.every((weight, j) => j <= i || weight === 0));
+  }
+});
+
+test("worker/worker.js", async () => {
+  const { default: worker } = await import(pathToFileURL("examples/worker/worker.js").href);
+  const ask = async (body: unknown, search = "", headers = {}) => {
+    const text = body instanceof Uint8Array || typeof body === "string" ? body : JSON.stringify(body);
+    const request = new Request(`http://localhost/${search}`, { method: "POST", body: text as BodyInit, headers });
+    return (await worker.fetch(request)) as Response;
+  };
+  const x = { shape: [2, 2], data: [1, 0, 0, 1] };
+  const good = await ask({ query: x, key: x, value: x, options: { causal: true } });
+  assert.is(good.status, 200);
+  const { shape, data } = (await good.json()) as { shape: number[]; data: number[] };
+  assert.equal(shape, [2, 2]);
+  assert.equal(data.slice(0, 2), [1, 0]);
+
+  const bytes = new Uint8Array(Float32Array.from([...x.data, ...x.data, ...x.data]).buffer);
+  const binary = { "content-type": "application/octet-stream" };
+  const same = await ask(bytes, "?shape=2,2&causal=true", binary);
+  assert.equal([...new Float32Array(await same.arrayBuffer())], data);
+
+  const wrong: [unknown, RegExp, string?, object?][] = [
+    ["{", /JSON/],
+    [null, /query\.data/],
+    [{ query: x, key: x, value: { shape: [2], data: [1, "2"] } }, /value\.data/],
+    [{ query: x, key: { ...x, shape: [4, 1] }, value: x }, /key/],
+    [{ query: x, key: x, value: x, options: { casual: true } }, /casual/],
+    [{ query: x, key: x, value: x, options: 5 }, /options/],
+    [bytes, /192 bytes.*got 48/, "?shape=4,4", binary],
+    [new Uint8Array(0), /shape/, "?shape=zero", binary],
+    [new Uint8Array(0), /shape/, "?shape=0,-1", binary],
+  ];
+  for (const [body, words, search, headers] of wrong) {
+    const answer = await ask(body, search, headers);
+    const { error } = (await answer.json()) as { error: string };
+    assert.is(answer.status, 400, error);
+    assert.match(error, words);
   }
 });
 

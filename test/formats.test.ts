@@ -3,24 +3,12 @@ import { decode } from "fast-png";
 import { zlibSync } from "fflate";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type FileTensor, FormatError } from "../src/formats/file-tensor.js";
+import type { FileTensor } from "../src/formats/file-tensor.js";
 import { readNpy, writeNpy } from "../src/formats/npy.js";
 import { readPng, writePng } from "../src/formats/png.js";
 import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.js";
 import { npyFile, pngFile, safetensorsFile } from "./cli/hand-made-files.js";
-
-/** Must fail with a FormatError of one line that says `expected`. */
-function refuses(act: () => unknown, expected: RegExp): void {
-  try {
-    act();
-  } catch (error) {
-    assert.instance(error, FormatError);
-    assert.match((error as Error).message, expected);
-    assert.not.match((error as Error).message, /\n/);
-    return;
-  }
-  assert.unreachable(`expected an error like ${expected}`);
-}
+import { refuses, survives } from "./cli/unreadable.js";
 
 const TENSORS: FileTensor[] = [
   { data: Float32Array.of(1, -2.5, 3e-40, Infinity, 5, 6), shape: [2, 3], dtype: "float32" },
@@ -30,27 +18,6 @@ const TENSORS: FileTensor[] = [
   { data: Uint8Array.of(1, 0, 1), shape: [3, 1], dtype: "bool" },
   { data: new Float32Array(0), shape: [0, 4], dtype: "float32" },
 ];
-
-/** Changed, cut and grown in many ways, a file is read or refused in one line; nothing else may happen. */
-function survives(file: Uint8Array, read: (file: Uint8Array) => unknown): void {
-  let state = 9;
-  const random = (below: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-  for (let i = 0; i < 2000; i++) {
-    const changed = Uint8Array.from(
-      { length: i % 5 === 0 ? random(2 * file.length) : file.length },
-      (_, at) => file[at] ?? 0,
-    );
-    for (let n = random(4); n > 0; n--) changed[random(Math.min(changed.length, 200))] = random(256);
-    try {
-      read(changed);
-    } catch (error) {
-      assert.instance(error, FormatError, String((error as Error).stack));
-    }
-  }
-}
 
 const npy = suite("npy");
 npy("survives any bytes", () => survives(writeNpy(TENSORS[0]!), readNpy));
@@ -77,6 +44,13 @@ npy("reads what numpy writes, float64 as float32, at any alignment and version",
     readNpy(npyFile("{'descr': '|b1', 'fortran_order': True, 'shape': (2,), }", Uint8Array.of(0, 1))).dtype,
     "bool",
   );
+});
+
+npy("refuses float64 that float32 cannot hold, but not infinity itself", () => {
+  const file = (...numbers: number[]) =>
+    npyFile(F4.replace("f4", "f8").replace("2, 3", "1, 3"), new Uint8Array(Float64Array.from(numbers).buffer));
+  refuses(() => readNpy(file(1, 2, -1e300)), /holds -1e\+300 at \[0, 2\], more than float32/);
+  assert.equal([...readNpy(file(-Infinity, NaN, 3e38)).data], [-Infinity, NaN, Math.fround(3e38)]);
 });
 
 npy("refuses what npyjs would get wrong", () => {
@@ -171,6 +145,9 @@ safetensors("refuses headers that lie", () => {
   refuses(read({ a: { ...entry([2], 0, 8), data_offsets: [0] } }, 8), /no range/);
   refuses(read({ a: entry([2], 0, 8, "F8_E4M3") }, 8), /F8_E4M3/);
   refuses(read({ a: entry([2], 0, 8, "constructor") }, 8), /constructor/);
+  const wide = new Uint8Array(Float64Array.of(0, 1e39).buffer);
+  const lying = safetensorsFile(JSON.stringify({ a: entry([2, 1], 0, 16, "F64") }), wide);
+  refuses(() => readSafetensors(lying), /tensor "a" holds 1e\+39 at \[1, 0\], more than float32/);
   refuses(read({ a: 5 }, 0), /other than an object/);
   refuses(read({ a: entry([1], 0, 1, "BOOL") }, 0), /cut short/);
   refuses(
@@ -273,6 +250,14 @@ png("refuses pictures that lie", () => {
   const flipped = Uint8Array.from(file);
   flipped[41] = flipped[41]! ^ 0x55; // inside IDAT: the checksum no longer fits
   refuses(() => readPng(flipped), /damaged/);
+  refuses(read({ extra: { IHDR: file.subarray(16, 29) } }), /two headers/);
+  refuses(read({ extra: { ABCD: new Uint8Array(1) } }), /a part "ABCD" that cannot be read/);
+  const packed = zlibSync(Uint8Array.from(good.raw));
+  const wrong = packed.map((byte, i) => (i === packed.length - 1 ? byte ^ 1 : byte));
+  refuses(read({ idat: wrong }), /checksum of its pixels/);
+  const bytewise = (data: Uint8Array) => Array.from(data, (byte) => Uint8Array.of(byte));
+  refuses(read({ idat: bytewise(wrong) }), /checksum of its pixels/);
+  assert.is(read({ idat: bytewise(packed) })().data[3], Math.fround(4 / 255));
   const bomb = zlibSync(new Uint8Array(50_000_000));
   const before = process.memoryUsage().arrayBuffers;
   refuses(read({ idat: bomb }), /more pixels/);

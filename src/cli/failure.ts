@@ -35,7 +35,7 @@ export function report(error: unknown): number {
     return fail(message === "(outputHelp)" ? "give a command; --help lists them" : message);
   }
   if (error instanceof InputError || error instanceof FormatError || isEngineError(error)) return fail(error.message);
-  if (error instanceof RangeError && /allocation failed|Invalid (typed )?array (buffer )?length/i.test(error.message)) {
+  if (isOutOfMemory(error)) {
     return fail("this is more than fits into memory here");
   }
   process.stderr.write(
@@ -47,6 +47,13 @@ export function report(error: unknown): number {
 function fail(message: string): number {
   process.stderr.write(`attention-wasm: ${message.replace(/\s*\n\s*/g, " ")}\n`);
   return 2;
+}
+
+/** What engines say where memory ends; other wrong lengths are mistakes of ours. */
+function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof RangeError)) return false;
+  const [, length] = /^Invalid typed array length: (\d+)$/.exec(error.message) ?? [];
+  return Number(length) >= 2 ** 31 || /array buffer allocation failed|out of memory/i.test(error.message);
 }
 
 function isEngineError(error: unknown): error is Error {

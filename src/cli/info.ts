@@ -2,7 +2,7 @@
 import { availableParallelism, totalmem } from "node:os";
 import type { Command } from "commander";
 import { type Build, load } from "../index.js";
-import { bytes, table } from "./terminal.js";
+import { bytes, PROGRAM, PROGRAM_ALONE, table } from "./terminal.js";
 
 export function addInfoCommand(program: Command, version: string): void {
   program
@@ -31,14 +31,14 @@ async function printInfo(version: string): Promise<void> {
     ]);
     rows.push([
       "memory",
-      `up to ${bytes(memory.maximum)} (--maximum-memory lowers it), ${bytes(memory.reserved)} at the start`,
+      `up to ${bytes(memory.maximum)} (run --maximum-memory lowers it), ${bytes(memory.reserved)} at the start`,
     ]);
   } catch (error) {
     rows.push(["chosen", `none: ${(error as Error).message}`]);
   }
   rows.push(["machine", `${bytes(totalmem())} of memory`]);
   process.stdout.write(
-    `${table(rows)}\nnext: attention-wasm cleans a sample picture; attention-wasm run --help takes tensors\n`,
+    `${table(rows)}\nnext: ${PROGRAM_ALONE} cleans a sample picture; ${PROGRAM} run --help takes tensors\n`,
   );
 }
 
@@ -47,7 +47,7 @@ async function tryBuild(build: Build): Promise<string> {
   try {
     (await load({ build })).close();
     return build === "simd"
-      ? "yes (--deterministic: the same bits in every runtime)"
+      ? "yes (run --deterministic: the same bits in every runtime)"
       : "yes (fused multiply-add, the fastest)";
   } catch (error) {
     return `no: ${(error as Error).message}`;

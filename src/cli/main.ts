@@ -1,6 +1,7 @@
 // The program `attention-wasm`: image (also without a command), run, info.
 import { Command } from "commander";
 import { report } from "./failure.js";
+import { whyNot } from "./files.js";
 import { addImageCommand } from "./image.js";
 import { addInfoCommand } from "./info.js";
 import { addRunCommand } from "./run.js";
@@ -19,7 +20,12 @@ addRunCommand(program);
 addInfoCommand(program, VERSION);
 
 // A reader that has seen enough (head) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`attention-wasm: cannot print: ${whyNot(error)}\n`);
+  process.exit(1);
+});
+process.stderr.on("error", () => {}); // there is no place left to complain
 
 try {
   await program.parseAsync();

@@ -1,13 +1,18 @@
 // The values of flags: each parser takes what was typed and throws InputError with the flag's name.
+import type { Command } from "commander";
 import { InputError } from "./failure.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-export function numberOption(flag: string, { above }: { above?: number } = {}): (text: string) => number {
+export function numberOption(
+  flag: string,
+  { above = -Infinity, least = -Infinity, most = Infinity } = {},
+): (text: string) => number {
+  const range = most < Infinity ? ` from ${least} to ${most}` : above > -Infinity ? ` above ${above}` : "";
   return (text) => {
     const value = Number(text);
-    if (!NUMBER.test(text) || !Number.isFinite(value) || (above !== undefined && value <= above)) {
-      throw new InputError(`${flag} takes a number${above === undefined ? "" : ` above ${above}`}: got "${text}"`);
+    if (!NUMBER.test(text) || !Number.isFinite(value) || value <= above || value < least || value > most) {
+      throw new InputError(`${flag} takes a number${range}: got "${text}"`);
     }
     return value;
   };
@@ -34,16 +39,35 @@ export function integerOption(
   };
 }
 
-/** Numbers between commas, or undefined where `text` is something else (the name of a file). */
+export function choiceOption<C extends string>(flag: string, choices: readonly C[]): (text: string) => C {
+  return (text) => {
+    const choice = choices.find((known) => known === text);
+    if (!choice) throw new InputError(`${flag} takes ${choices.join(", ")}: got "${text}"`);
+    return choice;
+  };
+}
+
+/** Numbers between commas, or undefined where `text` is something else. */
 export function numberList(text: string): number[] | undefined {
   const parts = text.split(",").map((part) => part.trim());
   return parts.every((part) => NUMBER.test(part)) ? parts.map(Number) : undefined;
 }
 
-export function integerList(flag: string, text: string): number[] {
+/** `others`: what else the flag takes, for the message. */
+export function integerList(flag: string, text: string, others = ""): number[] {
   const list = numberList(text);
-  if (!list?.every(Number.isSafeInteger)) throw new InputError(`${flag} takes integers between commas: got "${text}"`);
+  if (!list?.every(Number.isSafeInteger)) {
+    throw new InputError(`${flag} takes integers between commas${others}: got "${text}"`);
+  }
   return list;
+}
+
+export function floatList(flag: string, text: string, others = ""): Float32Array {
+  const list = numberList(text);
+  if (!list?.every((value) => Number.isFinite(Math.fround(value)))) {
+    throw new InputError(`${flag} takes numbers between commas that float32 can hold${others}: got "${text}"`);
+  }
+  return Float32Array.from(list);
 }
 
 export function pixelOption(text: string): { x: number; y: number } {
@@ -52,4 +76,22 @@ export function pixelOption(text: string): { x: number; y: number } {
     throw new InputError(`--explain takes the column and row of a pixel, such as 40,25: got "${text}"`);
   }
   return { x, y };
+}
+
+/** The file that a command is about. */
+export function fileArgument(text: string): string {
+  if (text === "") throw new InputError("give the name of a file: got an empty one");
+  if (text === "-") throw new InputError("standard input is not read: give the name of a file");
+  return text;
+}
+
+/** Makes the options that take what was typed as it is refuse an empty name. */
+export function refuseEmptyNames(command: Command): void {
+  for (const option of command.options.filter(({ parseArg, flags }) => !parseArg && /[<[]/.test(flags))) {
+    const lists = option.flags.includes("list|") ? "numbers between commas or " : "";
+    option.argParser((text) => {
+      if (text === "") throw new InputError(`${option.long} takes ${lists}the name of a file: got ""`);
+      return text;
+    });
+  }
 }

@@ -1,7 +1,8 @@
 // Which tensors a run is about: query, key and value, and the optional ones that lie beside them in a .safetensors file.
 import type { FileTensor } from "../formats/file-tensor.js";
 import { InputError } from "./failure.js";
-import { readTensor, readTensors } from "./tensor-files.js";
+import { checkNumbers, type NotFinite, readTensor, readTensors, tensorName } from "./tensor-files.js";
+import { PROGRAM } from "./terminal.js";
 
 /** Options of attention that are tensors, by the name of their flag without dashes. */
 const OPTIONAL = [
@@ -25,8 +26,8 @@ export interface RunInputs {
   readonly value: FileTensor;
   /** True where one tensor is all three. */
   readonly self: boolean;
-  /** Found beside them in the file. */
-  readonly optional: ReadonlyMap<OptionalTensor, FileTensor>;
+  /** Found beside them in the file; `where` names the file and what the tensor is called there. */
+  readonly optional: ReadonlyMap<OptionalTensor, { readonly tensor: FileTensor; readonly where: string }>;
 }
 
 export interface InputFlags {
@@ -42,7 +43,7 @@ export function readInputs(path: string | undefined, flags: InputFlags): RunInpu
   }
   if (path !== undefined) return readTogether(path);
   if (flags.query === undefined) {
-    throw new InputError("give a file of tensors, or --query, --key and --value; attention-wasm run --help shows how");
+    throw new InputError(`give a file of tensors, or --query, --key and --value; ${PROGRAM} run --help shows how`);
   }
   const query = readTensor(flags.query);
   if (named.length === 1) return { query, key: query, value: query, self: true, optional: new Map() };
@@ -53,23 +54,52 @@ export function readInputs(path: string | undefined, flags: InputFlags): RunInpu
   return { query, key: readTensor(flags.key), value: readTensor(flags.value), self: false, optional: new Map() };
 }
 
+/** What is added to a score may be -Infinity, which hides the key or takes the sink away. */
+export function allowedIn(name: OptionalTensor): readonly NotFinite[] {
+  return ["bias", "relativebias", "bucketedbias", "sinks"].includes(name) ? ["-Infinity"] : [];
+}
+
 /** One file: query, key and value (or q, k and v) and options by their names; a single tensor is all three. */
 function readTogether(path: string): RunInputs {
-  const optional = new Map<OptionalTensor, FileTensor>();
-  const main = new Map<string, FileTensor>();
   const originals = readTensors(path);
-  for (const [name, tensor] of originals) {
-    const plain = name.toLowerCase().replace(/[-_]/g, "");
-    const option = OPTIONAL.find((known) => known === plain);
-    if (option && originals.size > 1) optional.set(option, tensor);
-    else main.set({ q: "query", k: "key", v: "value" }[plain] ?? plain, tensor);
+  const found = new Map<string, { tensor: FileTensor; where: string; original: string }>();
+  for (const [original, tensor] of originals) {
+    const plain = original.toLowerCase().replace(/[-_]/g, "");
+    const name = { q: "query", k: "key", v: "value" }[plain] ?? plain;
+    const twin = found.get(name);
+    if (twin) throw new InputError(`${path}: holds both "${twin.original}" and "${original}": which is the ${name}?`);
+    const where = tensorName(path, original);
+    checkNumbers(where, tensor, originals.size > 1 ? allowedIn(name as OptionalTensor) : []);
+    found.set(name, { tensor, where, original });
   }
-  const [query, key, value] = ["query", "key", "value"].map((name) => main.get(name));
-  if (main.size === 3 && query && key && value) return { query, key, value, self: false, optional };
-  const [only] = main.values();
-  if (main.size === 1 && only) return { query: only, key: only, value: only, self: true, optional };
+  const optional: Map<OptionalTensor, { tensor: FileTensor; where: string }> = new Map();
+  for (const name of originals.size > 1 ? OPTIONAL : []) {
+    const option = found.get(name);
+    if (option) optional.set(name, option);
+    found.delete(name);
+  }
+  const [query, key, value] = ["query", "key", "value"].map((name) => found.get(name)?.tensor);
+  if (found.size === 3 && query && key && value) return { query, key, value, self: false, optional };
+  const [only] = found.values();
+  if (found.size === 1 && only) {
+    const { tensor } = only;
+    return { query: tensor, key: tensor, value: tensor, self: true, optional };
+  }
   const names = [...originals.keys()].slice(0, 12).map((name) => `"${name}"`);
   throw new InputError(
     `${path}: must hold query, key and value (or q, k and v) or a single tensor, and options by their names; it holds ${names.join(", ") || "nothing"}`,
   );
+}
+
+/** Sizes of a call, as far as its tensors have such axes: of rank 2 and more, in either layout. */
+export function sizesOf({ query, key, value }: RunInputs, layout: "BHSD" | "BSHD" | undefined) {
+  const rank = query.shape.length;
+  const [length, heads] = layout === "BSHD" && rank >= 3 ? [-3, -2] : [-2, -3];
+  return {
+    batch: query.shape.slice(0, -3).reduce((product, size) => product * size, 1),
+    heads: rank < 3 ? 1 : query.shape.at(heads)!,
+    queries: query.shape.at(length) ?? 0,
+    keys: key.shape.at(length) ?? 0,
+    width: value.shape.at(-1) ?? 0,
+  };
 }

@@ -10,9 +10,9 @@ import {
   type Window,
 } from "../index.js";
 import { InputError } from "./failure.js";
-import { integerList, integerOption, numberList, numberOption } from "./option-values.js";
-import type { OptionalTensor, RunInputs } from "./run-inputs.js";
-import { readTensor } from "./tensor-files.js";
+import { choiceOption, floatList, integerList, integerOption, numberList, numberOption } from "./option-values.js";
+import { allowedIn, type OptionalTensor, type RunInputs, sizesOf } from "./run-inputs.js";
+import { isTensorFile, readTensor } from "./tensor-files.js";
 
 export interface AttentionFlags {
   readonly scale?: number;
@@ -85,64 +85,66 @@ export function addAttentionFlags(command: Command): Command {
     .option("--layout <axes>", "BHSD (default) or BSHD", choiceOption("--layout", ["BHSD", "BSHD"]));
 }
 
-export function attentionOptions(flags: AttentionFlags, { query, optional }: RunInputs): AttentionOptions {
+/** The parser of a list, and what it asks for. */
+type List = (flag: string, text: string, others: string) => FileTensor;
+
+// int64, so that an id that is too large stays what it is and the engine refuses it
+const ids: List = (flag, text, others) => {
+  const data = BigInt64Array.from(integerList(flag, text, others), BigInt);
+  return { data, shape: [data.length], dtype: "int64" };
+};
+const floats: List = (flag, text, others) => {
+  const data = floatList(flag, text, others);
+  return { data, shape: [data.length], dtype: "float32" };
+};
+
+export function attentionOptions(flags: AttentionFlags, inputs: RunInputs): AttentionOptions {
+  const { optional } = inputs;
   /** The tensor of a flag, or the one beside the query in its file. */
-  const tensor = (
-    name: OptionalTensor,
-    flag: string | undefined,
-    fromList?: (list: number[], text: string) => FileTensor,
-  ) => {
-    if (flag === undefined) return optional.get(name);
-    const list = fromList && numberList(flag);
-    return list ? fromList(list, flag) : readTensor(flag);
+  const tensor = (flag: string, text: string | undefined, list?: List): FileTensor | undefined => {
+    const name = flag.replaceAll("-", "") as OptionalTensor;
+    const beside = optional.get(name);
+    if (text === undefined) return beside?.tensor;
+    if (beside) throw new InputError(`${beside.where} and ${flag} are two of one thing: leave one of them out`);
+    if (name === "alibislopes" && text === "auto") {
+      const slopes = alibiSlopes(sizesOf(inputs, flags.layout).heads);
+      return { data: slopes, shape: [slopes.length], dtype: "float32" };
+    }
+    if (!list || isTensorFile(text)) return readTensor(text, allowedIn(name));
+    return list(flag, text, `, or a .npy or .safetensors file${name === "alibislopes" ? ", or auto" : ""}`);
   };
-  const floats = (list: number[]): FileTensor => ({
-    data: Float32Array.from(list),
-    shape: [list.length],
-    dtype: "float32",
-  });
-  const ids =
-    (flag: string) =>
-    (_: number[], text: string): FileTensor => {
-      const data = Int32Array.from(integerList(flag, text));
-      return { data, shape: [data.length], dtype: "int32" };
-    };
-  const lengths = (name: OptionalTensor, flag: string, text: string | undefined) => {
-    const found = tensor(name, text, ids(flag));
+  const lengths = (flag: string, text: string | undefined) => {
+    const found = tensor(flag, text, ids);
+    if (found && found.dtype !== "int32" && found.dtype !== "int64") {
+      throw new InputError(`${flag} must be int32 or int64: got ${found.dtype}`);
+    }
     return found && Array.from(found.data as Int32Array, Number);
   };
-  const slopes = flags.alibiSlopes === "auto" ? floats([...alibiSlopes(headsOf(query, flags))]) : undefined;
-  const segments = tensor("segments", flags.segments, ids("--segments"));
-  const keySegments = tensor("keysegments", flags.keySegments, ids("--key-segments"));
+  const segments = tensor("--segments", flags.segments, ids);
+  const keySegments = tensor("--key-segments", flags.keySegments, ids);
   if (keySegments && !segments) throw new InputError("--key-segments needs --segments, the ids of the queries");
-  const blockMask = tensor("blockmask", flags.blockMask);
+  const blockMask = tensor("--block-mask", flags.blockMask);
   return defined({
     scale: flags.scale,
     similarity: flags.similarity,
     causal: flags.causal,
     window: windowOf(flags),
-    mask: tensor("mask", flags.mask),
-    bias: tensor("bias", flags.bias),
+    mask: tensor("--mask", flags.mask),
+    bias: tensor("--bias", flags.bias),
     blockMask: blockMask && toBlockMask(blockMask),
-    keyLengths: lengths("keylengths", "--key-lengths", flags.keyLengths),
-    queryLengths: lengths("querylengths", "--query-lengths", flags.queryLengths),
+    keyLengths: lengths("--key-lengths", flags.keyLengths),
+    queryLengths: lengths("--query-lengths", flags.queryLengths),
     segments: segments && keySegments ? { query: segments, key: keySegments } : segments,
-    alibiSlopes: slopes ?? tensor("alibislopes", flags.alibiSlopes, floats),
+    alibiSlopes: tensor("--alibi-slopes", flags.alibiSlopes, floats),
     relativeBias: relativeBias(
       flags,
-      tensor("relativebias", flags.relativeBias),
-      tensor("bucketedbias", flags.bucketedBias),
+      tensor("--relative-bias", flags.relativeBias),
+      tensor("--bucketed-bias", flags.bucketedBias),
     ),
     softcap: flags.softcap,
-    sinks: tensor("sinks", flags.sinks, floats),
+    sinks: tensor("--sinks", flags.sinks, floats),
     layout: flags.layout,
   });
-}
-
-/** Heads of a query of rank 2 and more, in either layout. */
-export function headsOf({ shape }: FileTensor, { layout }: Pick<AttentionFlags, "layout">): number {
-  if (shape.length < 3) return 1;
-  return shape[shape.length - (layout === "BSHD" ? 2 : 3)]!;
 }
 
 function relativeBias(flags: AttentionFlags, table?: FileTensor, buckets?: FileTensor) {
@@ -194,14 +196,6 @@ function windowOption(text: string): readonly [number, number] {
     throw new InputError(`--window takes two integers from -1, such as 128,0: got "${text}"`);
   }
   return [left, right];
-}
-
-export function choiceOption<C extends string>(flag: string, choices: readonly C[]): (text: string) => C {
-  return (text) => {
-    const choice = choices.find((known) => known === text);
-    if (!choice) throw new InputError(`${flag} takes ${choices.join(", ")}: got "${text}"`);
-    return choice;
-  };
 }
 
 /** The same without what is undefined, which the engine's options do not allow. */

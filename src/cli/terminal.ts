@@ -1,6 +1,17 @@
 // What the terminal shows: progress, numbers a person can read, and small pictures of characters.
 import type { Rgb } from "./weight-picture.js";
 
+/** How the program was started, for the lines that say what to do next. */
+export const PROGRAM = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : "attention-wasm";
+/** The same without arguments. */
+export const PROGRAM_ALONE = PROGRAM.replace(/ --$/, "");
+
+/** Characters beside each other, at most so many; some terminals report 0 or 1, which is no width. */
+export function terminalColumns(most: number): number {
+  const reported = process.stdout.columns ?? 0;
+  return Math.min(most, (reported < 10 ? 80 : reported) - 2);
+}
+
 /** Colours the terminal can show. */
 export function hasColour(): boolean {
   return process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.stdout.getColorDepth() >= 24;

@@ -1,7 +1,8 @@
 // The weights of one head as a map of at most so many cells: a few rows of weights at a time, each cell the mean of those
 // in it, so that queries by keys never lie in memory at once.
-import type { AttentionOptions, Engine } from "../index.js";
-import type { RunInputs } from "./run-inputs.js";
+import type { AttentionOptions, Engine, HostTensor, ScoreOptions, Tensor } from "../index.js";
+import { widen } from "../onnx/sixteen-bits.js";
+import { type RunInputs, sizesOf } from "./run-inputs.js";
 
 export interface WeightMap {
   readonly head: number;
@@ -16,28 +17,81 @@ export interface WeightMap {
 }
 
 const MAX_CELLS = 1024;
-/** Weights computed at a time: 64 MB. */
-const MAX_WEIGHTS = 2 ** 24;
+/** Weights computed at a time: 32 MB. */
+const MAX_WEIGHTS = 2 ** 23;
+/** Queries that the kernel takes together. */
+const TILE = 64;
 
-/** The map of the first batch item. */
+/** The map of the first batch item. `onProgress` gets the share that is done. */
 export function collectWeights(
   engine: Engine,
-  { query, key, value }: RunInputs,
+  inputs: RunInputs,
   options: AttentionOptions,
   head: number,
+  onProgress: (share: number) => void,
 ): WeightMap {
-  const axis = options.layout === "BSHD" && query.shape.length >= 3 ? -3 : -2;
-  const queries = query.shape.at(axis)!;
-  const keys = key.shape.at(axis)!;
-  const batch = query.shape.slice(0, -3).reduce((product, size) => product * size, 1);
-  const chunk = Math.max(1, Math.floor(MAX_WEIGHTS / (batch * keys)));
+  const { batch, queries, keys } = sizesOf(inputs, options.layout);
+  const most = Math.max(1, Math.floor(MAX_WEIGHTS / (batch * keys)));
+  const chunk = most > TILE ? most - (most % TILE) : most;
   const blocks = new BlockMeans(queries, keys, Math.ceil(queries / MAX_CELLS), Math.ceil(keys / MAX_CELLS));
-  for (let start = 0; start < queries; start += chunk) {
-    const rows = Array.from({ length: Math.min(chunk, queries - start) }, (_, i) => start + i);
-    const { weights } = engine.attention(query, key, value, { ...options, returnWeights: { rows, heads: [head] } });
-    blocks.add(weights.data as Float32Array, start, rows.length);
+  const sink = options.sinks ? floatAt(options.sinks as HostTensor, head) : -Infinity;
+  const seen = Math.min(queries, options.queryLengths?.[0] ?? queries); // the rest is padding
+  const residents: Tensor[] = [];
+  const resident = (tensor: HostTensor) => {
+    residents.push(engine.tensor(tensor));
+    return residents.at(-1)!;
+  };
+  try {
+    const query = resident(inputs.query);
+    const key = inputs.key === inputs.query ? query : resident(inputs.key);
+    const shaping = shapingOptions(options, batch, keys);
+    for (const name of ["mask", "bias"] as const) {
+      if (shaping[name]) Object.assign(shaping, { [name]: resident(shaping[name] as HostTensor) });
+    }
+    for (let start = 0; start < seen; start += chunk) {
+      const rows = Array.from({ length: Math.min(chunk, seen - start) }, (_, i) => start + i);
+      const scores = engine.attentionScores(query, key, { ...shaping, select: { rows, heads: [head] } });
+      const weights = scores.toHost().data as Float32Array;
+      scores.dispose();
+      for (let y = 0; y < rows.length; y++) softmax(weights.subarray(y * keys, (y + 1) * keys), sink);
+      blocks.add(weights, start, rows.length);
+      onProgress((start + rows.length) / seen);
+    }
+  } finally {
+    for (const tensor of residents) tensor.dispose();
   }
   return { head, queries, keys, ...blocks.means() };
+}
+
+/** What shapes the scores; the lengths of the queries do so only where they set the diagonal. */
+function shapingOptions(options: AttentionOptions, batch: number, keys: number): ScoreOptions {
+  const { sinks, queryLengths, returnLse, returnWeights, ...shaping } = options;
+  if (options.causal !== "lower-right" || !queryLengths) return shaping;
+  const offset = Array.from({ length: batch }, (_, b) => (options.keyLengths?.[b] ?? keys) - queryLengths[b]!);
+  return { ...shaping, causal: { offset } };
+}
+
+/** Scores become weights; `sink` is one more logit, -Infinity where there is none. A row without keys weighs nothing. */
+function softmax(row: Float32Array, sink: number): void {
+  let top = -Infinity;
+  for (let i = 0; i < row.length; i++) if (row[i]! > top) top = row[i]!;
+  if (top === -Infinity) {
+    row.fill(0);
+    return;
+  }
+  top = Math.max(top, sink);
+  let sum = Math.exp(sink - top);
+  for (let i = 0; i < row.length; i++) {
+    const below = row[i]! - top;
+    row[i] = below < -104 ? 0 : Math.exp(below); // float32 ends there
+    sum += row[i]!;
+  }
+  for (let i = 0; i < row.length; i++) row[i]! /= sum;
+}
+
+function floatAt({ data, dtype }: HostTensor, i: number): number {
+  if (dtype !== "float16" && dtype !== "bfloat16") return Number(data[i]);
+  return widen((data as Uint16Array).subarray(i, i + 1), dtype)[0]!;
 }
 
 /** The same map in at most so many rows and columns. */
@@ -67,8 +121,12 @@ class BlockMeans {
   add(values: Float32Array, firstRow: number, rows: number): void {
     for (let y = 0; y < rows; y++) {
       const row = Math.floor((firstRow + y) / this.#block[0]) * this.#columns;
-      for (let x = 0; x < this.#width; x++) {
-        this.#sums[row + Math.floor(x / this.#block[1])]! += values[y * this.#width + x]!;
+      for (let column = 0; column < this.#columns; column++) {
+        const from = y * this.#width;
+        const end = from + Math.min(this.#width, (column + 1) * this.#block[1]);
+        let sum = 0;
+        for (let at = from + column * this.#block[1]; at < end; at++) sum += values[at]!;
+        this.#sums[row + column]! += sum;
       }
     }
   }

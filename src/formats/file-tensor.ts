@@ -48,6 +48,27 @@ export function asBooleans(bytes: Uint8Array, what: string): Uint8Array {
   return bytes;
 }
 
+/** float64 as float32; refuses numbers that it cannot hold, which would become infinite. */
+export function asFloat32(wide: Float64Array, shape: readonly number[], what: string): Float32Array {
+  const data = new Float32Array(wide);
+  const at = data.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(wide[i]));
+  if (at >= 0) {
+    const position = positionOf(at, shape).join(", ");
+    throw new FormatError(`${what} holds ${wide[at]} at [${position}], more than float32 can hold`);
+  }
+  return data;
+}
+
+/** Where the element `at` of the data lies. */
+export function positionOf(at: number, shape: readonly number[]): number[] {
+  const position: number[] = [];
+  shape.reduceRight((rest, size) => {
+    position.unshift(rest % size);
+    return Math.floor(rest / size);
+  }, at);
+  return position;
+}
+
 /** The bytes of a tensor as a file stores them: little-endian, row-major. */
 export function rawBytes(tensor: FileTensor, what: string): Uint8Array {
   const expected = bytesOfShape(tensor.shape, ELEMENT_BYTES[tensor.dtype], what);

@@ -2,7 +2,7 @@
 // Source: numpy.lib.format (versions 1.0 to 3.0).
 import { dump, parse } from "npyjs";
 import type { DType } from "../host-tensor.js";
-import { asBooleans, bytesOfShape, FormatError, type FileTensor, rawBytes } from "./file-tensor.js";
+import { asBooleans, asFloat32, bytesOfShape, FormatError, type FileTensor, rawBytes } from "./file-tensor.js";
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 /** numpy itself refuses to parse longer headers unless told to trust them. */
@@ -42,7 +42,7 @@ export function readNpy(file: Uint8Array): FileTensor {
   const parsed = parse(aligned(file, header), { convertFloat16: false }).data as unknown;
   const data =
     parsed instanceof Float64Array
-      ? Float32Array.from(parsed)
+      ? asFloat32(parsed, header.shape, "the array")
       : dtype === "bool"
         ? asBooleans(new Uint8Array(file.subarray(header.dataOffset)), "the array")
         : (parsed as FileTensor["data"]);

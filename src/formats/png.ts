@@ -19,6 +19,8 @@ export interface Picture {
 /** About 8000 x 8000; as float32 RGB that is 768 MB. */
 const MAX_PIXELS = 64_000_000;
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** The parts without which no picture can be understood. */
+const CRITICAL = ["IHDR", "PLTE", "IDAT", "IEND"];
 /** Samples per pixel in the file, and the bit depths allowed, by colour type. */
 const COLOUR_TYPES: Record<number, { samples: number; depths: readonly number[] }> = {
   0: { samples: 1, depths: [1, 2, 4, 8, 16] },
@@ -81,6 +83,13 @@ function readChunks(file: Uint8Array): Chunk[] {
     const type = String.fromCharCode(...file.subarray(at + 4, at + 8));
     const end = at + 12 + length;
     if (end > file.length) throw new FormatError("the PNG is cut short");
+    // A small first letter marks what a reader may pass over
+    if (!(file[at + 4]! & 32) && !CRITICAL.includes(type)) {
+      throw new FormatError(
+        `the PNG has a part ${JSON.stringify(type)} that cannot be read, yet must not be passed over`,
+      );
+    }
+    if (type === "IHDR" && chunks.length > 0) throw new FormatError("the PNG is damaged: it has two headers");
     chunks.push({ type, start: at, end, data: file.subarray(at + 8, at + 8 + length) });
     at = end;
   }
@@ -115,15 +124,20 @@ function checkData(chunks: readonly Chunk[], header: Header): void {
       }, 0)
     : lines(header.width, header.height, header);
   let found = 0;
+  let checksum = 1;
   const inflate = new Unzlib((piece) => {
     found += piece.length;
+    checksum = adler32(checksum, piece);
   });
+  const stored = new Uint8Array(4); // the last bytes
   const tooMany = () => new FormatError("the PNG is damaged: it holds more pixels than its header says");
   try {
     for (const { data } of chunks.filter(({ type }) => type === "IDAT")) {
       // Small bites: one byte can inflate to a thousand.
       for (let at = 0; at < data.length; at += 4096) {
-        inflate.push(data.subarray(at, at + 4096));
+        const bite = data.subarray(at, at + 4096);
+        stored.set([...stored, ...bite.subarray(-4)].slice(-4));
+        inflate.push(bite);
         if (found > expected) throw tooMany();
       }
     }
@@ -134,6 +148,25 @@ function checkData(chunks: readonly Chunk[], header: Header): void {
   }
   if (found > expected) throw tooMany();
   if (found < expected) throw new FormatError("the PNG is damaged: it holds fewer pixels than its header says");
+  if (new DataView(stored.buffer).getUint32(0) !== checksum) {
+    throw new FormatError("the PNG is damaged: the checksum of its pixels is wrong");
+  }
+}
+
+/** The checksum of zlib (RFC 1950), which fflate does not compare, carried on. */
+function adler32(checksum: number, bytes: Uint8Array): number {
+  let [a, b] = [checksum & 0xffff, checksum >>> 16];
+  // So many additions at a time stay below 2^31
+  for (let start = 0; start < bytes.length; start += 2048) {
+    const end = Math.min(bytes.length, start + 2048);
+    for (let i = start; i < end; i++) {
+      a += bytes[i]!;
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return ((b << 16) | a) >>> 0;
 }
 
 /** First column, first row, steps between columns and rows, of each pass. */

@@ -1,7 +1,7 @@
 // Safetensors: an 8-byte length, a JSON header, and the bytes of the tensors. No well-kept JavaScript library reads it.
 // Source: https://github.com/huggingface/safetensors (README, "Format"). Nothing is allocated before all is checked.
 import { type DType, ELEMENT_BYTES } from "../host-tensor.js";
-import { asBooleans, bytesOfShape, FormatError, type FileTensor, rawBytes } from "./file-tensor.js";
+import { asBooleans, asFloat32, bytesOfShape, FormatError, type FileTensor, rawBytes } from "./file-tensor.js";
 import { repeatedKey } from "./json-keys.js";
 
 /** The limit of the reference implementation. */
@@ -139,9 +139,10 @@ function readTensor(file: Uint8Array, dataOffset: number, entry: Entry): FileTen
   const { dtype } = TYPES[entry.type]!;
   const bytes = new Uint8Array(file.subarray(dataOffset + entry.begin, dataOffset + entry.end)); // a copy, so it is aligned
   const { shape } = entry;
+  const what = `tensor ${JSON.stringify(entry.name)}`;
   switch (entry.type) {
     case "F64":
-      return { data: Float32Array.from(new Float64Array(bytes.buffer)), shape, dtype };
+      return { data: asFloat32(new Float64Array(bytes.buffer), shape, what), shape, dtype };
     case "F32":
       return { data: new Float32Array(bytes.buffer), shape, dtype };
     case "F16":
@@ -152,7 +153,7 @@ function readTensor(file: Uint8Array, dataOffset: number, entry: Entry): FileTen
     case "I64":
       return { data: new BigInt64Array(bytes.buffer), shape, dtype };
     default:
-      return { data: asBooleans(bytes, `tensor ${JSON.stringify(entry.name)}`), shape, dtype };
+      return { data: asBooleans(bytes, what), shape, dtype };
   }
 }
 

@@ -32,8 +32,8 @@ interface PngParts {
   readonly interlace?: number;
   /** Lines with their filter bytes. */
   readonly raw: readonly number[];
-  /** Compressed data in place of `raw`. */
-  readonly idat?: Uint8Array;
+  /** Compressed data in place of `raw`: one IDAT for each. */
+  readonly idat?: Uint8Array | readonly Uint8Array[];
   readonly extra?: Record<string, Uint8Array>;
 }
 
@@ -54,7 +54,7 @@ export function pngFile({
   const chunks: [string, Uint8Array][] = [
     ["IHDR", header],
     ...Object.entries(extra),
-    ["IDAT", idat ?? zlibSync(Uint8Array.from(raw))],
+    ...[idat ?? zlibSync(Uint8Array.from(raw))].flat().map((data): [string, Uint8Array] => ["IDAT", data]),
     ["IEND", new Uint8Array(0)],
   ];
   const parts = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

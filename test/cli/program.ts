@@ -13,22 +13,32 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** As a shell would, with "" for an empty word. */
+function split(args: string): string[] {
+  return args
+    .split(" ")
+    .filter(Boolean)
+    .map((word) => (word === '""' ? "" : word));
+}
+
 export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), "attention-cli-"));
 
-  /** Runs the program here; `args` as typed, without spaces inside of them. */
-  run(args: string): Outcome {
-    const list = args.split(" ").filter(Boolean);
-    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...list], {
-      cwd: this.path,
+  /** Runs the program here; `args` as typed, without spaces inside of them. `stdout`: a file in place of a pipe. */
+  run(args: string, { env = {}, cwd = this.path, stdout: place = "pipe" as "pipe" | number } = {}): Outcome {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...split(args)], {
+      cwd,
       encoding: "utf8",
+      env: { ...process.env, ...env },
+      stdio: ["ignore", place, "pipe"],
+      timeout: 60_000,
     });
     return { code: status, stdout, stderr };
   }
 
   /** Runs the program, which must succeed without a word on stderr; what it printed. */
-  succeed(args: string): string {
-    const { code, stdout, stderr } = this.run(args);
+  succeed(args: string, env: Record<string, string> = {}): string {
+    const { code, stdout, stderr } = this.run(args, { env });
     assert.is(stderr, "", args);
     assert.is(code, 0, args);
     return stdout;
@@ -41,7 +51,7 @@ export class Folder {
     const next = async (): Promise<void> => {
       for (let item = waiting.shift(); item; item = waiting.shift()) {
         const [args, message] = item;
-        const { code, stderr } = await this.#start(args);
+        const { code, stderr } = await this.start(args);
         assert.match(stderr, /^attention-wasm: [^\n]+\n$/, `${args}: one line on stderr, not ${stderr}`);
         assert.match(stderr, message);
         assert.is(code, 2, args);
@@ -51,12 +61,13 @@ export class Folder {
     assert.equal(this.contents(), before, "writes nothing");
   }
 
-  #start(args: string): Promise<Outcome> {
+  /** As `run`, without waiting. */
+  start(args: string): Promise<Outcome> {
     return new Promise((done) => {
       const child = execFile(
         process.execPath,
-        [PROGRAM, ...args.split(" ").filter(Boolean)],
-        { cwd: this.path },
+        [PROGRAM, ...split(args)],
+        { cwd: this.path, timeout: 60_000 },
         (_error, stdout, stderr) => {
           done({ code: child.exitCode, stdout, stderr });
         },
