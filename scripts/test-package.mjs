@@ -7,7 +7,7 @@ import { setUp } from "./setup.mjs";
 setUp();
 await installTools();
 await pack();
-for (const room of ["tarball", "import", "types", "bundlers", "pages", "hosts", "examples"]) {
+for (const room of ["tarball", "import", "types", "bundlers", "pages", "hosts", "next", "examples"]) {
   await import(`./package/${room}.mjs`);
 }
 const good = await runChecks();

@@ -4,7 +4,8 @@
 //   --accept     the fingerprints into test/runtimes/hash.json, if all runtimes agree on them
 //   --break      with one test made to fail: every row must be red
 //   --no-proof   without that run at the end, and without the ways to say nothing
-import { rm, mkdtemp, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,7 +20,7 @@ import { forTerminal, missingInDocument, relaxedPrints, rowOf, writeDocument } f
 import { setUp } from "./setup.mjs";
 
 /** Generous: the machine may be busy with other work. */
-const LIMIT = 240_000;
+const LIMIT = 120_000;
 /** For a runtime that hangs on purpose. */
 const SHORT_LIMIT = 10_000;
 /** The ways to say nothing are tried in one program and one browser. */
@@ -41,22 +42,19 @@ if (flags.write && launchers.length < LAUNCHERS.length) {
   process.exit(2);
 }
 
-if (!process.env.RT_NOSETUP) setUp();
-const folder = await mkdtemp(join(tmpdir(), "attention-runtimes-"));
+setUp();
+const folder = await mkdtemp(join(tmpdir(), "attention-"));
 const server = await servePages();
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, () => {
-    endAll();
-    process.exit(1);
-  });
-}
-process.on("exit", endAll);
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+process.on("exit", () => {
+  endAll();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+});
 let closing = { passed: 0, failed: 1 };
 try {
   closing = await testAll();
 } finally {
   await server.close();
-  await rm(folder, { recursive: true, force: true });
 }
 console.log(`\n${closing.passed} passed, ${closing.failed} failed`);
 process.exit(closing.failed === 0 ? 0 : 1);
@@ -110,7 +108,7 @@ async function runAll(some, variant) {
 }
 
 function runVariant(launcher, variant, limit) {
-  const paths = { bundle: join(folder, variant), modules: join(folder, "modules") };
+  const paths = { folder, bundle: join(folder, variant), modules: join(folder, "modules") };
   return runTests(launcher, { ...paths, threads: threadsBuilt(), server, limit });
 }
 
@@ -143,7 +141,9 @@ async function prove(able, expected) {
   for (const [launcher, outcome] of await runAll(able, "fail")) {
     const { failed, problems } = judge(launcher, outcome, few);
     const red = failed === 1 && outcome.report !== undefined;
-    checks.push(check(red, `${launcher.title} with a failing test: ${failed} failed, ${problems.join("; ")}`));
+    checks.push(
+      check(red, `${launcher.title} with a failing test: ${failed} failed; ${problems.map(firstLine).join("; ")}`),
+    );
   }
   console.log(
     `proof: ${checks.filter(({ passed }) => passed).length} of ${able.length} runtimes turn red by one failing test`,
@@ -155,12 +155,16 @@ async function prove(able, expected) {
       const red = check(failed > 0, `${launcher.title} is green although it was told to ${sabotage}`);
       checks.push(red);
       console.log(
-        `proof: ${launcher.title}, ${sabotage}: ${red.passed ? "red" : "green"}, ${problems[0]?.split("\n")[0]}`,
+        `proof: ${launcher.title}, ${sabotage}: ${red.passed ? "red" : "green"}, ${firstLine(problems[0] ?? "")}`,
       );
     }
   }
   const sum = (key) => checks.reduce((n, each) => n + each[key], 0);
   return { passed: sum("passed"), failed: sum("failed") };
+}
+
+function firstLine(text) {
+  return text.trim().split("\n")[0];
 }
 
 async function writeTable(results, rows, { passed, failed }) {

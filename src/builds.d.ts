@@ -1,9 +1,7 @@
-// Modules made by the plugin in scripts/build.mjs: a pair of builds, cut into blocks, each in hexadecimal.
+// Modules made by scripts/build/encode.mjs: the builds as text, and what makes bytes of it.
 declare module "attention-wasm:builds" {
-  const blocks: readonly { readonly simd: string; readonly relaxed: string }[];
-  export default blocks;
+  export function bytes(build: "simd" | "relaxed"): Uint8Array<ArrayBuffer>;
 }
 declare module "attention-wasm:threaded-builds" {
-  const blocks: readonly { readonly simd: string; readonly relaxed: string }[];
-  export default blocks;
+  export function bytes(build: "simd" | "relaxed"): Uint8Array<ArrayBuffer>;
 }

@@ -1,8 +1,7 @@
 // attention-wasm/threads: the same as the default entry, with the threaded builds and what starts workers.
-import blocks from "attention-wasm:threaded-builds";
+import { bytes } from "attention-wasm:threaded-builds";
 import { Engine } from "./engine.js";
 import { embeddedBuild } from "./engine/embedded.js";
-import { fromHexadecimal } from "./engine/hexadecimal.js";
 import { type LoadOptions, type LoadSyncOptions, loadCore, loadCoreSync, type ThreadSupport } from "./engine/load.js";
 import { type ThreadedKernels, Threads } from "./engine/threads.js";
 import { processors, whyNoThreads, workerStarter } from "./engine/workers.js";
@@ -10,7 +9,7 @@ import { processors, whyNoThreads, workerStarter } from "./engine/workers.js";
 export * from "./api.js";
 
 const support: ThreadSupport = {
-  source: (build) => fromHexadecimal(blocks.map((block) => block[build]).join("")),
+  source: bytes,
   why: whyNoThreads,
   processors,
   gather: (kernels, memory, module, count, factory) =>

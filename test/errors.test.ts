@@ -465,7 +465,7 @@ test("load: bytes that are no module", async () => {
       assert.match((error as AttentionError).message, message);
     }
   };
-  await refused(Uint8Array.of(1, 2, 3), "ERR_COMPILE", /refuses to compile/);
+  await refused(Uint8Array.of(1, 2, 3), "ERR_COMPILE", /damaged/);
   await refused(
     new Response("<!doctype html>", { headers: { "content-type": "text/html" } }),
     "ERR_MODULE",

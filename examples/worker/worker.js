@@ -53,7 +53,9 @@ async function readBinary(request) {
   const size = shape.reduce((product, axis) => product * axis, 1);
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength !== 3 * 4 * size) {
-    throw new BadRequest(`shape=${shape} needs ${3 * 4 * size} bytes for query, key and value: got ${bytes.byteLength}`);
+    throw new BadRequest(
+      `shape=${shape} needs ${3 * 4 * size} bytes for query, key and value: got ${bytes.byteLength}`,
+    );
   }
   const [query, key, value] = [0, 1, 2].map((i) => ({ shape, data: new Float32Array(bytes, i * size * 4, size) }));
   return { query, key, value, options: { causal: parameters.get("causal") === "true" } };

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
 
 const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(?:class|interface|type|function|const|enum) (\w+)/m;
+const LOCAL = /^export (?:type )?(\{[^}]+\});$/m;
 const FROM = /^(import|export) (type )?(\*|\{[^}]*\}) from "(\.[^"]+)\.js";$/m;
 
 /** @returns texts by file, for the files below `folder` that the entries reach */
@@ -41,6 +42,10 @@ export async function reachable(folder, entries) {
       const used = statement.names?.find(({ local }) => local === name);
       if (!used) continue;
       if (statement.imports) used.kept = true;
+      if (!statement.from) {
+        await keep(file, statement);
+        continue;
+      }
       statement.kept = true;
       await keepName(await open(statement.from), used.name);
     }
@@ -48,18 +53,16 @@ export async function reachable(folder, entries) {
 }
 
 function parse(path, source) {
-  const texts = source.split(/^(?=\/\*\*|export|import|declare|interface|type|class)/m);
   const statements = [];
-  let comment = "";
-  for (const text of texts) {
-    if (/^\/\*\*[\s\S]*\*\/\s*$/.test(text)) {
-      comment = text;
-      continue;
-    }
+  let text = "";
+  for (const piece of source.split(/^(?=\/\*\*|export|import|declare|interface|type|class)/m)) {
+    text += piece;
     const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
-    const [, keyword, typeOnly, list, target] = code.match(FROM) ?? [];
+    // A comment belongs to what follows, also in the middle of a type
+    if (!/[;}]\s*$/.test(code)) continue;
+    const [, keyword, typeOnly, list = code.match(LOCAL)?.[1], target] = code.match(FROM) ?? [];
     statements.push({
-      text: comment + text,
+      text,
       declares: code.match(DECLARED)?.[1],
       words: new Set(code.match(/[A-Za-z_]\w*/g) ?? []),
       from: target && posix.join(posix.dirname(path), `${target}.d.ts`),
@@ -69,7 +72,7 @@ function parse(path, source) {
       names: list?.startsWith("{") ? list.slice(1, -1).split(",").map(specifier) : undefined,
       kept: false,
     });
-    comment = "";
+    text = "";
   }
   return { statements };
 }
@@ -89,7 +92,16 @@ function print({ statements }) {
     const list = names.filter((name) => name.kept).map((name) => name.text);
     return [`import ${typeOnly}{ ${list.join(", ")} } from "${target}.js";\n`];
   });
-  const text = parts.join("");
-  // For those who compile without this part of the library
-  return text.includes("Symbol.dispose") ? `/// <reference lib="esnext.disposable" />\n${text}` : text;
+  return forEveryLibrary(parts.join(""));
+}
+
+/** What declarations name of the host, where a user compiles without the DOM's types or the newest library. */
+export function forEveryLibrary(source) {
+  const text = source.replace(/\bBufferSource\b/g, "ArrayBufferView | ArrayBuffer");
+  const globals = [
+    text.includes("WebAssembly.Module") && "  namespace WebAssembly {\n    interface Module {}\n  }\n",
+    /\bWorker\b/.test(text) && "  interface Worker {}\n",
+  ].filter(Boolean);
+  const disposable = text.includes("Symbol.dispose") ? '/// <reference lib="esnext.disposable" />\n' : "";
+  return disposable + text + (globals.length > 0 ? `declare global {\n${globals.join("")}}\n` : "");
 }

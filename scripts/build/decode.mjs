@@ -1,14 +1,17 @@
 // What travels in the package to get the builds out of their text again. encode.mjs writes that text.
 //
-// A digit is one of the 91 printable characters from '#' to '~' without the backslash. The 89 most frequent bytes are one
-// digit each; the others follow one of two prefixes, so that bytes stay aligned to characters and gzip sees repetitions.
+// It is made of 91 printable characters, '#' to '~' without the backslash. The 89 most frequent bytes are one character
+// each, up to '|'; the others are two, the first of them '}' or '~'. So bytes stay aligned to characters and gzip sees
+// repetitions. It runs once, cold, in an interpreter: hence one table, one loop, and copies done by the runtime.
 
 export const SINGLE = 89;
-export const DIGITS = 91;
+export const CHARACTERS = Array.from({ length: 92 }, (_, i) => i + 35).filter((code) => code !== 92);
 
-function digit(text, at) {
-  const code = text.charCodeAt(at);
-  return code - (code > 92 ? 36 : 35);
+/** Where a byte's place in the table is, by its rank: the code of its character, or 128 times the prefix on. */
+export function placeOf(rank) {
+  if (rank < SINGLE) return CHARACTERS[rank];
+  const over = rank - SINGLE;
+  return 128 * (1 + Math.floor(over / CHARACTERS.length)) + CHARACTERS[over % CHARACTERS.length];
 }
 
 /** All bytes by their rank: the frequent ones as listed, then the others in order. */
@@ -17,22 +20,25 @@ export function ranks(frequent) {
   return frequent.concat(rest);
 }
 
-/** Appends the bytes of a text. */
-function append(bytes, text, ranked) {
-  for (let i = 0; i < text.length; i++) {
-    let rank = digit(text, i);
-    if (rank >= SINGLE) rank = SINGLE + (rank - SINGLE) * DIGITS + digit(text, ++i);
-    bytes.push(ranked[rank]);
-  }
-}
-
 /** The bytes that `steps` tell: a text, then where in `base` to copy from and how much, and so on. */
 export function decode(frequent, steps, base) {
-  const ranked = ranks(frequent);
-  const bytes = [];
-  for (let i = 0; i < steps.length; i += 3) {
-    append(bytes, steps[i], ranked);
-    for (let at = steps[i + 1], end = at + steps[i + 2]; at < end; at++) bytes.push(base[at]);
+  const table = new Uint8Array(384);
+  for (const [rank, byte] of ranks(frequent).entries()) table[placeOf(rank)] = byte;
+  let room = 0;
+  for (const step of steps) room += step.length ?? step;
+  const bytes = new Uint8Array(room);
+  let n = 0;
+  for (let s = 0; s < steps.length; s += 3) {
+    const text = steps[s];
+    for (let i = 0; i < text.length; ) {
+      const code = text.charCodeAt(i++);
+      bytes[n++] = table[code < 125 ? code : (code - 124) * 128 + text.charCodeAt(i++)];
+    }
+    if (s + 1 < steps.length) {
+      const [from, length] = [steps[s + 1], steps[s + 2]];
+      bytes.set(base.subarray(from, from + length), n);
+      n += length;
+    }
   }
-  return new Uint8Array(bytes);
+  return bytes.slice(0, n);
 }

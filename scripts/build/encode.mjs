@@ -2,7 +2,7 @@
 // is there already, since the builds repeat each other nearly word for word.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { DIGITS, decode, ranks, SINGLE } from "./decode.mjs";
+import { decode, placeOf, ranks, SINGLE } from "./decode.mjs";
 
 const DECODER = JSON.stringify(fileURLToPath(new URL("decode.mjs", import.meta.url)));
 /** Shorter repetitions are left to gzip. */
@@ -11,7 +11,7 @@ const BASES = { relaxed: "simd", "simd-threads": "simd", "relaxed-threads": "rel
 
 /**
  * esbuild plugin for two modules: `attention-wasm:builds` (both plain builds) and `attention-wasm:threaded-builds` (their
- * twins). Each exports `bytes(build)`, and by default the same in hexadecimal for those who still ask so.
+ * twins). Each exports `bytes(build)`.
  */
 export function embeddedBuilds() {
   const namespace = "attention-wasm";
@@ -22,7 +22,7 @@ export function embeddedBuilds() {
       onLoad({ filter: /./, namespace }, async ({ path }) => {
         const { frequent, steps } = await encoded();
         const threaded = path.endsWith("threaded-builds");
-        const head = threaded
+        const contents = threaded
           ? `import { bytes as plain, unpack } from "attention-wasm:builds";
              const steps = ${JSON.stringify({ simd: steps["simd-threads"], relaxed: steps["relaxed-threads"] })};
              export const bytes = (build) => unpack(steps[build], plain(build));`
@@ -31,10 +31,7 @@ export function embeddedBuilds() {
              export const unpack = (steps, base) => decode(${JSON.stringify(frequent)}, steps, base);
              export const bytes = (build) =>
                build === "simd" ? unpack(steps.simd) : unpack(steps.relaxed, bytes("simd"));`;
-        const hexadecimal = `
-          const digits = (build) => Array.from(bytes(build), (byte) => (byte + 256).toString(16).slice(1)).join("");
-          export default [{ get simd() { return digits("simd") }, get relaxed() { return digits("relaxed") } }];`;
-        return { contents: head + hexadecimal, loader: "js", resolveDir: process.cwd() };
+        return { contents, loader: "js", resolveDir: process.cwd() };
       });
     },
   };
@@ -68,10 +65,8 @@ async function encode() {
 }
 
 function textOf(rank) {
-  const character = (digit) => String.fromCharCode(digit + (digit > 56 ? 36 : 35));
-  if (rank < SINGLE) return character(rank);
-  const over = rank - SINGLE;
-  return character(SINGLE + Math.floor(over / DIGITS)) + character(over % DIGITS);
+  const place = placeOf(rank);
+  return place < 128 ? String.fromCharCode(place) : String.fromCharCode(124 + (place >> 7), place & 127);
 }
 
 /** A text, where to copy from, how much, a text ...: from each place the longest copy of what `base` has. */

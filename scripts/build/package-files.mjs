@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { reachable } from "./declarations.mjs";
+import { forEveryLibrary, reachable } from "./declarations.mjs";
 import { place } from "./place.mjs";
 
 const run = promisify(execFile);
@@ -110,7 +110,7 @@ export async function buildTypes(values) {
     await run("node_modules/.bin/tsc", ["-p", "tsconfig.types.json", "--outDir", folder]);
     const declared = entries.map(([, source]) => source.replace(/^src\/(.*)\.ts$/, "$1.d.ts"));
     const wanted = await reachable(folder, declared);
-    wanted.set("wasm.d.ts", "declare const module: WebAssembly.Module;\nexport default module;\n");
+    wanted.set("wasm.d.ts", forEveryLibrary("declare const module: WebAssembly.Module;\nexport default module;\n"));
     for (const [name, source] of entries) {
       wanted.set(`${name}.d.cts`, typesOfDoor(source, (await values)[name], wanted));
     }

@@ -68,7 +68,10 @@ check("Vite: slim, the .wasm as a URL of the app", async () => {
 });
 
 check("Vite: threads on a cross-origin isolated page", async () => {
-  const main = MAIN.replace('"attention-wasm"', '"attention-wasm/threads"').replace("(entry)", "(entry, { threads: 2 })");
+  const main = MAIN.replace('"attention-wasm"', '"attention-wasm/threads"').replace(
+    "(entry)",
+    "(entry, { threads: 2 })",
+  );
   const folder = await project({ "main.js": main });
   const { build, options } = await vite(folder);
   await build(options);
@@ -95,18 +98,20 @@ check("webpack", async () => {
 });
 
 check("webpack: require, development with eval", async () => {
-  const main = MAIN.replace(/^import/gm, "const").replace(/\* as entry/, "entry").replace(/ from (".*");/g, "=require($1);");
-  const folder = await consumer(
-    { "main.js": main, "out/index.html": '<script src="main.js"></script>' },
-    { type: "commonjs" },
-  );
+  const main = MAIN.replace(/^import/gm, "const")
+    .replace(/\* as entry/, "entry")
+    .replace(/ from (".*");/g, "=require($1);");
+  const folder = await consumer({ "main.js": main, "out/index.html": '<script src="main.js"></script>' }, {});
   await webpack(folder, { mode: "development", devtool: "eval" });
   return attended(await open(join(folder, "out")));
 });
 
 check("webpack: for Node", async () => {
   const folder = await project({
-    "main.js": MAIN.replace(/import \{ report.*\n/, "").replace("report(() => attend(entry))", "attend(entry).then((result) => console.log(JSON.stringify(result)))"),
+    "main.js": MAIN.replace(/import \{ report.*\n/, "").replace(
+      "report(() => attend(entry))",
+      "attend(entry).then((result) => console.log(JSON.stringify(result)))",
+    ),
   });
   await webpack(folder, { target: "node", output: { path: join(folder, "out"), filename: "main.cjs" } });
   const elsewhere = await temporary();

@@ -34,7 +34,10 @@ check("example: Node, attention.mjs", async () => {
 check("example: Deno, deno.ts with types checked", async () => {
   const folder = await project("deno.ts");
   const env = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-  const { stdout } = await run(toolPath(".bin/deno"), ["run", "--check", "--no-prompt", "deno.ts"], { cwd: folder, env });
+  const { stdout } = await run(toolPath(".bin/deno"), ["run", "--check", "--no-prompt", "deno.ts"], {
+    cwd: folder,
+    env,
+  });
   return weights(stdout, 6, { causal: true });
 });
 
@@ -72,7 +75,10 @@ check("example: Cloudflare Worker", async () => {
   expect(good.status === 200 && good.body.shape.join() === "2,2", JSON.stringify(good));
   const high = Math.exp(Math.SQRT1_2) / (1 + Math.exp(Math.SQRT1_2));
   const want = [1, 0, 1 - high, high];
-  expect(want.every((x, i) => Math.abs(x - good.body.data[i]) < 1e-6), JSON.stringify(good));
+  expect(
+    want.every((x, i) => Math.abs(x - good.body.data[i]) < 1e-6),
+    JSON.stringify(good),
+  );
 
   const binary = await request("/?shape=2,2&causal=true", {
     method: "POST",

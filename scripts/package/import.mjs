@@ -54,6 +54,12 @@ check("Node: require", async () => {
   return attended(await script("main.cjs", text));
 });
 
+check("Node: require where Node cannot, the error", async () => {
+  const text = `try { require("attention-wasm") } catch ({ message }) { console.log(JSON.stringify({ message })) }`;
+  const { message } = await script("main.cjs", text, ["--no-experimental-require-module"]);
+  expect(/await import\(\)/.test(message), message);
+});
+
 check("Node: classes are the same objects everywhere", async () => {
   const result = await script(
     "main.cjs",
@@ -106,7 +112,8 @@ check("Node: no dynamic import, no eval in any entry", async () => {
 });
 
 check("Node: strings may not become code, and it works", async () =>
-  attended(await script("main.js", main("attention-wasm"), ["--disallow-code-generation-from-strings"])));
+  attended(await script("main.js", main("attention-wasm"), ["--disallow-code-generation-from-strings"])),
+);
 
 check("Node: slim without a module says so", async () => {
   const result = await script(
@@ -115,6 +122,33 @@ check("Node: slim without a module says so", async () => {
      await load().then(() => console.log("{}"), ({ code, message }) => console.log(JSON.stringify({ code, message })));`,
   );
   expect(result.code === "ERR_MODULE" && /slim.*module/.test(result.message), JSON.stringify(result));
+  return result.code;
+});
+
+check("Node: relaxed.wasm where it cannot run, the error", async () => {
+  const result = await script(
+    "main.js",
+    `import { readFile } from "node:fs/promises";
+     import { attend } from "./attend.js";
+     import * as entry from "attention-wasm/slim";
+     const module = await readFile(new URL(import.meta.resolve("attention-wasm/relaxed.wasm")));
+     const runs = WebAssembly.validate(module);
+     const result = await attend(entry, { module }).catch(({ code, message }) => ({ code, message }));
+     console.log(JSON.stringify({ runs, ...result }));`,
+  );
+  if (result.runs) return attended(result);
+  expect(result.code === "ERR_COMPILE" && /relaxed SIMD/.test(result.message), JSON.stringify(result));
+  return result.code;
+});
+
+check("Node: a file: URL, the error", async () => {
+  const result = await script(
+    "main.js",
+    `import { load } from "attention-wasm/slim";
+     const module = new URL(import.meta.resolve("attention-wasm/simd.wasm"));
+     await load({ module }).then(() => console.log("{}"), ({ code, message }) => console.log(JSON.stringify({ code, message })));`,
+  );
+  expect(result.code === "ERR_MODULE" && /bytes/.test(result.message), JSON.stringify(result));
   return result.code;
 });
 

@@ -34,9 +34,8 @@ const POLICY = { "content-security-policy": "script-src 'self'" };
 check("page: no build step", async () => attended(await page("return attend(entry)")));
 
 check("page: CSP with 'wasm-unsafe-eval'", async () =>
-  attended(
-    await page("return attend(entry)", { "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" }),
-  ));
+  attended(await page("return attend(entry)", { "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" })),
+);
 
 refused("page: CSP without it is named", "ERR_COMPILE", /wasm-unsafe-eval/, "return attend(entry)", POLICY);
 
@@ -59,9 +58,8 @@ refused(
 );
 
 check("page: slim, fetched as a Response", async () =>
-  attended(
-    await page(`return attend(entry, { module: fetch("${INSTALLED}/simd.wasm") })`, {}, "slim.js"),
-  ));
+  attended(await page(`return attend(entry, { module: fetch("${INSTALLED}/simd.wasm") })`, {}, "slim.js")),
+);
 
 check("page: threads without isolation say why", async () => {
   const result = await page("return attend(entry, { threads: 2 })", {}, "threads.js");

@@ -66,7 +66,8 @@ check("tree shaking: slim brings no WebAssembly", async () => {
 });
 
 check("publint --strict", () =>
-  run(process.execPath, [toolPath("publint/src/cli.js"), "--strict", tarball().path]).then(() => undefined));
+  run(process.execPath, [toolPath("publint/src/cli.js"), "--strict", tarball().path]).then(() => undefined),
+);
 
 check("@arethetypeswrong/cli", async () => {
   const modules = ["simd", "relaxed", "simd-threads", "relaxed-threads"].map((name) => `./${name}.wasm`);

@@ -45,9 +45,11 @@ for (const compiler of ["typescript-5", "typescript-7"]) {
     check(`${compiler}: ${kind}`, () => compile(compiler, type, options, ["ES2022", "DOM"]));
   }
   check(`${compiler}: bundler, condition workerd`, () =>
-    compile(compiler, "module", { ...KINDS.bundler, customConditions: ["workerd"] }, ["ES2022", "DOM"]));
+    compile(compiler, "module", { ...KINDS.bundler, customConditions: ["workerd"] }, ["ES2022", "DOM"]),
+  );
   check(`${compiler}: Node's types without DOM`, () =>
-    compile(compiler, "module", { module: "node16", moduleResolution: "node16", types: ["node"] }, ["ES2022"]));
+    compile(compiler, "module", { module: "node16", moduleResolution: "node16", types: ["node"] }, ["ES2022"]),
+  );
 }
 
 async function compile(compiler, type, { type: _, ...options }, lib) {

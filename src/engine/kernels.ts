@@ -19,7 +19,13 @@ export interface Kernels {
 
 /** Kernels over the given memory, which is all they import. */
 export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  const kernels = instantiateSync(module, { env: { memory } }).instance.exports as unknown as Kernels;
+  const imports = { env: { memory } };
+  // The loader would try to compile a Module of another realm, as edge runtimes hand over
+  const instance =
+    module instanceof WebAssembly.Module
+      ? instantiateSync(module, imports).instance
+      : new WebAssembly.Instance(module, imports);
+  const kernels = instance.exports as unknown as Kernels;
   if (typeof kernels.attentionForward !== "function") throw new Error("the module does not export attentionForward");
   return kernels;
 }

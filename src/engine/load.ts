@@ -56,7 +56,7 @@ export async function loadCore(options: LoadOptions, single: BuildSource, suppor
   const { module } = options;
   if (module !== undefined) return createCore(await compileSource(await module), checked);
   const { code, reason } = chooseBuild(checked.build, checked.support?.source ?? single);
-  return createCore(await compileSource(code), checked, reason);
+  return createCore(await compileSmall(code), checked, reason);
 }
 
 export function loadCoreSync(options: LoadSyncOptions, single: BuildSource, support?: ThreadSupport): Core {
@@ -122,7 +122,10 @@ function chooseBuild(build: "auto" | Build, source: BuildSource) {
   if (build === "relaxed") throw wrongValue("ERR_NO_RELAXED_SIMD", `${reason}: use build 'auto' or 'simd'`);
   const simd = source("simd");
   if (simd === undefined) {
-    throw wrongKind("ERR_MODULE", "attention-wasm/slim has no WebAssembly inside: hand it over as `module`");
+    throw wrongKind(
+      "ERR_MODULE",
+      "attention-wasm/slim has no WebAssembly inside: hand over attention-wasm/simd.wasm as `module`",
+    );
   }
   if (!runs(simd)) {
     throw wrongValue(
@@ -183,13 +186,20 @@ function isBytes(source: unknown): source is BufferSource {
 
 async function compileSource(source: unknown): Promise<WebAssembly.Module> {
   if (isModule(source)) return source as WebAssembly.Module;
-  if (isBytes(source)) return WebAssembly.compile(source).catch(compileFailed);
-  if (source instanceof URL) return compileResponse(await fetch(source), source.href);
+  if (isBytes(source)) return WebAssembly.compile(source).catch((cause) => compileFailed(cause, source));
+  if (source instanceof URL) return compileResponse(await fetchModule(source), source.href);
   if (typeof Response === "function" && source instanceof Response) return compileResponse(source, source.url);
   throw wrongKind(
     "ERR_MODULE",
     `module must be a WebAssembly.Module, bytes, a Response or a URL, or a promise of one: got ${show(source)}`,
   );
+}
+
+function fetchModule(url: URL): Promise<Response> {
+  return fetch(url).catch((cause) => {
+    const advice = url.protocol === "file:" ? "; read files yourself and hand over their bytes" : "";
+    throw wrongKind("ERR_MODULE", `module could not be fetched: ${url.href} (${cause.message})${advice}`, cause);
+  });
 }
 
 async function compileResponse(response: Response, url: string): Promise<WebAssembly.Module> {
@@ -200,7 +210,16 @@ async function compileResponse(response: Response, url: string): Promise<WebAsse
     const type = response.headers.get("content-type") ?? "no content type";
     throw wrongValue("ERR_MODULE", `module is not WebAssembly: ${url} answered ${bytes.length} bytes of ${type}`);
   }
-  return WebAssembly.compile(bytes).catch(compileFailed);
+  return WebAssembly.compile(bytes).catch((cause) => compileFailed(cause, bytes));
+}
+
+/** At once, which is ten times as fast for a few kilobytes as by way of a thread; old Chrome refuses that on a page. */
+async function compileSmall(code: BufferSource | WebAssembly.Module): Promise<WebAssembly.Module> {
+  try {
+    return compileSync(code);
+  } catch {
+    return compileSource(code);
+  }
 }
 
 function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Module {
@@ -208,15 +227,24 @@ function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Mod
   try {
     return new WebAssembly.Module(source as BufferSource);
   } catch (error) {
-    return compileFailed(error);
+    return compileFailed(error, source as BufferSource);
   }
 }
 
-function compileFailed(cause: unknown): never {
-  throw wrongKind(
-    "ERR_COMPILE",
-    "this host refuses to compile WebAssembly (a content security policy without 'wasm-unsafe-eval', or an edge runtime), " +
-      "or the bytes are not a module: hand over a compiled one as `module`",
-    cause,
-  );
+function compileFailed(cause: unknown, bytes: BufferSource): never {
+  // Hosts that forbid compiling mostly still tell whether they could
+  const message = validates(bytes)
+    ? "this host refuses to compile WebAssembly: allow 'wasm-unsafe-eval' in the script-src of its content security policy, " +
+      "or hand over a compiled one as `module` (edge runtimes give one for an import of attention-wasm/simd.wasm)"
+    : "module is damaged, or has instructions this runtime does not know: relaxed.wasm needs relaxed SIMD, where " +
+      "simd.wasm may do";
+  throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, cause);
+}
+
+function validates(bytes: BufferSource): boolean {
+  try {
+    return WebAssembly.validate(bytes);
+  } catch {
+    return true;
+  }
 }

@@ -52,6 +52,7 @@ export async function run(runtime: Runtime): Promise<Report | undefined> {
   const counts: Report["suites"] = {};
   const failures: string[] = [];
   for (const [i, { name }] of suites.entries()) {
+    runtime.progress?.(name);
     const [text, passed, , given] = await runners[i]!();
     counts[name] = { given, passed };
     if (text !== true) failures.push(text);

@@ -12,6 +12,8 @@ export interface Runtime {
   readonly compiles?: boolean;
   /** Whether workers can be had here, and build/threads.js was built. */
   readonly threads?: boolean;
+  /** Told the name of each suite before it runs, so that a hang can be placed. */
+  readonly progress?: (suite: string) => void;
 }
 
 /** What a bundle can be told to do wrong: each must turn the runtime red. */

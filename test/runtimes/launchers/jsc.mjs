@@ -10,6 +10,15 @@ export default {
     `WebKitGTK ${(await finish("dpkg-query", ["-W", "-f", "${Version}", "libjavascriptcoregtk-4.0-bin"])).split("-")[0]}`,
   launch: ({ bundle, modules }) => ({
     command: "jsc",
-    args: ["--useWasmRelaxedSIMD=1", "-m", resolve("test/runtimes/hosts/jsc.mjs"), "--", bundle, modules, "jsc"],
+    args: [
+      "--useWasmRelaxedSIMD=1",
+      "-m",
+      resolve("test/runtimes/hosts/jsc.mjs"),
+      "--",
+      bundle,
+      modules,
+      "jsc",
+      resolve("build/index.js"),
+    ],
   }),
 };

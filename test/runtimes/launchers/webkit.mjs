@@ -15,7 +15,7 @@ const webkit = (where, title) => ({
   needs: { debian: { "webkit2gtk-driver": "WebKitWebDriver", xvfb: "Xvfb" } },
   where,
   threads: true,
-  version: async () => `WebKitGTK ${(await finish(await find(), ["--version"])).match(/\d[\d.]*/)[0]}`,
+  version: async () => `WebKitGTK ${(await finish("dpkg-query", ["-W", "-f", "${Version}", "webkit2gtk-driver"])).split("-")[0]}`,
   async launch({ url, temporary }) {
     const display = await openDisplay();
     return {

@@ -1,5 +1,7 @@
 // What counts as passed: a report, with every test that any runtime has, all of them green.
 
+import { stripVTControlCharacters } from "node:util";
+
 /** The thread tests are only there where threads are. */
 const THREADS = "threads";
 
@@ -29,7 +31,7 @@ export function judge(launcher, { report, problem, tail }, expected) {
     failed += count - good;
     if (given < count) problems.push(`only ${given} of the ${count} tests of '${name}' were run`);
   }
-  problems.push(...report.errors.map((text) => text.trimEnd()));
+  problems.push(...report.errors.map((text) => stripVTControlCharacters(text).trimEnd()));
   if (failed === 0 && report.errors.length > 0) failed = report.errors.length;
   return { passed, failed, problems };
 }

@@ -3,7 +3,6 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
 
 export const SABOTAGES = ["fail", "hang", "crash", "silent", "fewer"];
 
@@ -38,6 +37,8 @@ function published() {
 export const threadsBuilt = () => existsSync("build/threads.js");
 
 export async function makeBundles(folder) {
+  // Not above: on a fresh machine it is installed after this file was imported
+  const { build } = await import("esbuild");
   await mkdir(join(folder, "modules"), { recursive: true });
   const shared = {
     entryPoints: ["test/runtimes/bundle.ts"],

@@ -23,7 +23,9 @@ export async function servePages() {
       if (request.method === "POST") {
         let body = "";
         for await (const chunk of request.setEncoding("utf8")) body += chunk;
-        launch.resolve(rest[0] === "report" ? { line: body } : { problem: body });
+        const kind = rest.at(-1);
+        if (kind === "progress") launch.progress = body;
+        else launch.resolve(kind === "report" ? { line: body } : { problem: body });
         response.writeHead(204).end();
         return;
       }
@@ -43,7 +45,7 @@ export async function servePages() {
       const id = randomUUID();
       const report = new Promise((resolve) => launches.set(id, { bundle, modules, resolve }));
       const query = new URLSearchParams({ where, runtime, ...(threads && { threads }) });
-      return { url: `${origin}/${id}/tests/page.html?${query}`, report, close: () => launches.delete(id) };
+      return { url: `${origin}/${id}/tests/page.html?${query}`, report, progress: () => launches.get(id).progress, close: () => launches.delete(id) };
     },
     close() {
       server.closeAllConnections();

@@ -1,15 +1,27 @@
 // Runs the tests in one runtime: starts it, waits for its report within a limit, and ends all of it.
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { start } from "./processes.mjs";
 
-/** For a browser that has sent its report, or a program that has printed it, to be seen dead. */
+/** A browser whose page says nothing for so long has not opened it: it is started once more. */
+const OPENING = 40_000;
+
+/** Letters of what a program said last, where it gave no report. */
 const TAIL = 600;
 
-/** @returns { report?, problem?, seconds }: what the tests said, or why they said nothing */
-export async function runTests(launcher, { bundle, modules, threads, server, limit }) {
-  const temporary = await mkdtemp(join(tmpdir(), `attention-${launcher.name}-`));
+/**
+ * `folder` is where a folder of its own is made for it: a short path, for browsers put sockets in there.
+ * @returns { report?, problem?, seconds }: what the tests said, or why they said nothing
+ */
+export async function runTests(launcher, context) {
+  const outcome = await attempt(launcher, context);
+  if (!outcome.unopened) return outcome;
+  console.log(`${launcher.title}: ${outcome.problem}; once more`);
+  return attempt(launcher, context);
+}
+
+async function attempt(launcher, { folder, bundle, modules, threads, server, limit }) {
+  const temporary = await mkdtemp(join(folder, "t"));
   const wanted = launcher.threads === true && threads;
   const page = launcher.where && server.open({ bundle, modules, threads: wanted, where: launcher.where, runtime: launcher.name });
   const started = performance.now();
@@ -32,21 +44,27 @@ export async function runTests(launcher, { bundle, modules, threads, server, lim
 
 /** The report of a page, the end of a program, or the end of patience. */
 async function firstOf(program, page, limit) {
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(() => resolve({ problem: `no report within ${limit / 1000} s` }), limit);
+  const timers = [];
+  const after = (time, answer) => new Promise((resolve) => {
+    timers.push(setTimeout(() => resolve(answer()), time));
   });
+  const late = after(limit, () => ({ problem: `no report within ${limit / 1000} s${heard(page)}` }));
+  const unopened = after(OPENING, () =>
+    page && page.progress() === undefined ? { problem: `no page within ${OPENING / 1000} s`, unopened: true } : late,
+  );
   const ended = program.exited.then((code) => ({ code }));
   try {
-    return await Promise.race([late, ended, ...(page ? [page.report] : [])]);
+    return await Promise.race([late, unopened, ended, ...(page ? [page.report] : [])]);
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 
-function readAnswer({ problem, line, code }, program) {
+const heard = (page) => (page ? `, last heard of in '${page.progress() ?? "nothing"}'` : "");
+
+function readAnswer({ problem, unopened, line, code }, program) {
   const tail = `${program.output().slice(-TAIL)}${program.errors().slice(-TAIL)}`.trim();
-  if (problem !== undefined) return { problem: problem || "it failed without a word", tail };
+  if (problem !== undefined) return { problem: problem || "it failed without a word", unopened, tail };
   const lines = line === undefined ? program.output().split("\n") : [line];
   const report = lines.map(parsed).find((value) => value?.suites);
   if (!report) return { problem: `it ended with ${code ?? "an answer"} and without a report`, tail };

@@ -58,7 +58,7 @@ export function errors({ builds, suite }: Host): void {
     attend(q, t(2, 3, 12, 8), t(2, 3, 12, 5)),
   );
   expect(RangeError, "ERR_VALUE", "scale must be finite: got NaN", attend(q, k, v, { scale: Number.NaN }));
-  expect(RangeError, "ERR_VALUE", "softcap must be greater than 0: got 0", attend(q, k, v, { softcap: 0 }));
+  expect(RangeError, "ERR_SHAPE", "sinks.shape must be [4]: got [4, 1]", attend(q, k, v, { sinks: t(4, 1) }));
   expect(
     RangeError,
     "ERR_AMBIGUOUS_CAUSAL",

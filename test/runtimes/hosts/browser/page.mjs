@@ -1,5 +1,6 @@
 // The page: runs the tests itself, or has a worker or a service worker do it.
 const query = new URLSearchParams(location.search);
+await fetch("progress", { method: "POST", body: "the page" });
 const problem = (text) => fetch("problem", { method: "POST", body: String(text) });
 addEventListener("error", (event) => problem(event.message));
 addEventListener("unhandledrejection", (event) => problem(event.reason?.stack ?? event.reason));

@@ -6,7 +6,7 @@ const post = (path, text) => fetch(path, { method: "POST", body: text });
 export async function runTests({ runtime, threads }) {
   const load = (name) => WebAssembly.compileStreaming(fetch(`modules/${name}.wasm`));
   try {
-    const report = await run({ runtime, load, threads });
+    const report = await run({ runtime, load, threads, progress: (suite) => post("progress", suite) });
     await post("report", JSON.stringify(report));
   } catch (error) {
     await post("problem", `${error}\n${error?.stack}`);
