@@ -38,6 +38,7 @@ export async function buildPackage(common) {
     platform: "neutral",
     mainFields: ["module", "main"],
     external: ["*.wasm", "*.wasm?module"],
+    inject: ["scripts/build/text-decoder.mjs"],
     write: false,
     metafile: true,
   });
