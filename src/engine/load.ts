@@ -187,7 +187,9 @@ function isBytes(source: unknown): source is BufferSource {
 async function compileSource(source: unknown): Promise<WebAssembly.Module> {
   if (isModule(source)) return source as WebAssembly.Module;
   if (isBytes(source)) return WebAssembly.compile(source).catch((cause) => compileFailed(cause, source));
-  if (typeof URL === "function" && source instanceof URL) return compileResponse(await fetchModule(source), source.href);
+  if (typeof URL === "function" && source instanceof URL) {
+    return compileResponse(await fetchModule(source), source.href);
+  }
   if (typeof Response === "function" && source instanceof Response) return compileResponse(source, source.url);
   throw wrongKind(
     "ERR_MODULE",
