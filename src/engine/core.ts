@@ -32,7 +32,7 @@ interface Parts {
   readonly team: Team | undefined;
 }
 
-/** Multiply-adds that take one thread about as long as waking another, 50 microseconds. */
+/** Multiply-adds below which no other thread is woken: an estimate, not yet measured. */
 const WORTH_WAKING = 1e6;
 
 export class Core {
