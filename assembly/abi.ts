@@ -20,6 +20,14 @@ export const MASK_BLOCK: i32 = 64;
 export const DTYPE_FLOAT32: i32 = 0;
 export const DTYPE_FLOAT16: i32 = 1;
 export const DTYPE_BFLOAT16: i32 = 2;
+/** Signed integers with one bfloat16 scale per key and per CACHE_GROUP channels; only in the pages of a cache. */
+export const DTYPE_INT8: i32 = 3;
+export const DTYPE_INT4: i32 = 4;
+
+/** Keys in one page of a cache: as many as in a block of a block mask, so that a block never spans two pages. */
+export const PAGE_KEYS: i32 = 64;
+/** Channels that share a scale. */
+export const CACHE_GROUP: i32 = 32;
 
 export const SIMILARITY_DOT: i32 = 0;
 export const SIMILARITY_COSINE: i32 = 1;
@@ -60,7 +68,10 @@ export class AttentionParameters {
   keyLength: i32;
   headDim: i32;
   valueDim: i32;
+  /** Of query and output. */
   dtype: i32;
+  /** Of key and value. */
+  keyDtype: i32;
 
   /** [B, H, Sq, D] with the strides below; the last axis is contiguous, here and in every tensor. */
   query: usize;
@@ -77,6 +88,12 @@ export class AttentionParameters {
   valueBatch: usize;
   valueHead: usize;
   valueRow: usize;
+  /**
+   * u32 [B, pages]: addresses of pages of PAGE_KEYS keys each, or 0: keys and values are tensors. With pages, `key` and
+   * `value` are the offsets of both inside a page. Pages that no query may see are never read.
+   */
+  pages: usize;
+  pagesBatch: usize;
   /** [B, H, Sq, Dv], or 0 */
   output: usize;
   outputBatch: usize;
@@ -103,6 +120,8 @@ export class AttentionParameters {
   /** Keys seen left and right of the diagonal; -1 is open. */
   left: i32;
   right: i32;
+  /** Keys before this one are seen whatever `left` says (attention sinks, Xiao et al. 2023). */
+  pinned: i32;
 
   /** u8, 1 = attend; broadcast axes have stride 0; or 0 */
   mask: usize;

@@ -92,10 +92,10 @@ export function keyBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: 
   const D = P.headDim;
   const key = P.key + <usize>b * P.keyBatch + <usize>keyHead * P.keyHead + <usize>begin * P.keyRow;
   let rows = key;
-  if (P.dtype != DTYPE_FLOAT32) {
+  if (P.keyDtype != DTYPE_FLOAT32) {
     rows = W.keys;
     for (let j = 0; j < end - begin; j++) {
-      widenRow(key + <usize>j * P.keyRow, rows + (<usize>(j * D) << 2), D, P.dtype);
+      widenRow(key + <usize>j * P.keyRow, rows + (<usize>(j * D) << 2), D, P.keyDtype);
     }
   }
   if (P.similarity == SIMILARITY_COSINE) {
@@ -111,7 +111,7 @@ export function keyBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: 
 // @ts-ignore: decorator
 @inline
 export function keyStride(P: AttentionParameters): usize {
-  return P.dtype == DTYPE_FLOAT32 ? P.keyRow : <usize>P.headDim << 2;
+  return P.keyDtype == DTYPE_FLOAT32 ? P.keyRow : <usize>P.headDim << 2;
 }
 
 /** Values [begin, end) as f32 rows of Dv rounded up to 4: in place, or widened and zero-padded into W.values. */
@@ -122,7 +122,7 @@ export function valueBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead
   for (let j = 0; j < end - begin; j++) {
     const to = W.values + <usize>j * stride;
     v128.store(to + stride - 16, f32x4.splat(0));
-    widenRow(value + <usize>j * P.valueRow, to, P.valueDim, P.dtype);
+    widenRow(value + <usize>j * P.valueRow, to, P.valueDim, P.keyDtype);
   }
   return W.values;
 }

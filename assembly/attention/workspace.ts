@@ -47,7 +47,7 @@ export function paddedValueDim(P: AttentionParameters): i32 {
 // @ts-ignore: decorator
 @inline
 export function valuesInPlace(P: AttentionParameters): bool {
-  return P.dtype == DTYPE_FLOAT32 && (P.valueDim & 3) == 0;
+  return P.keyDtype == DTYPE_FLOAT32 && (P.valueDim & 3) == 0;
 }
 
 /** The workspace at the start of `base`, ready for a call. */
@@ -92,7 +92,7 @@ export function layOut(P: AttentionParameters, base: usize): Workspace {
   W.outputs = at;
   at += <usize>(TILE_ROWS * paddedValueDim(P)) * 4;
   W.keys = at;
-  if (P.dtype != DTYPE_FLOAT32) at += <usize>(TILE_KEYS * P.headDim) * 4;
+  if (P.dtype != DTYPE_FLOAT32 || P.keyDtype != DTYPE_FLOAT32) at += <usize>(TILE_KEYS * P.headDim) * 4;
   W.values = at;
   if (!valuesInPlace(P)) at += <usize>(TILE_KEYS * paddedValueDim(P)) * 4;
   W.end = at;

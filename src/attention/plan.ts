@@ -152,6 +152,7 @@ export function planAttention(
         headDim: query.dim,
         valueDim: value.dim,
         dtype: floatCode(query.operand),
+        keyDtype: floatCode(key.operand),
         query: place(scope, query.operand),
         queryBatch: query.batchStride,
         queryHead: query.headStride,
