@@ -7,13 +7,13 @@ export const TILE_ROWS: i32 = 64;
 /** Queries in one lane group: two v128 of f32. */
 export const LANES: i32 = 8;
 /** Keys visited at once where no block mask asks for its own size (BLOCK_N). */
-export const TILE_KEYS: i32 = 96;
+export const TILE_KEYS: i32 = 192;
 /** Bytes at the start of a thread's scratch memory that tell where everything else in it is. */
 export const WORKSPACE_HEADER: i32 = 128;
 /** Largest head size, of keys and of values: keeps the scratch memory of a tile below 2^31 bytes. */
 export const MAX_HEAD_DIM: i32 = 1048576;
-/** Bytes of the constants of `exp`. */
-export const EXP_CONSTANTS: i32 = 176;
+/** Bytes of the constants of `exp2`. */
+export const EXP_CONSTANTS: i32 = 144;
 /** Rows and columns of one block of a block mask. */
 export const MASK_BLOCK: i32 = 64;
 

@@ -3,12 +3,12 @@
 // Source: Dao et al. 2022 (FlashAttention), algorithm 1; the partition into tiles of 64 queries follows the shapes only.
 // Contract: parameters are valid (the host checked them); any thread may run any tile, each with its own scratch memory.
 import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, TILE_KEYS, TILE_ROWS } from "../abi";
-import { exp, log, madd, maximum } from "../simd/math";
+import { exp2, LN2, log, madd, maximum } from "../simd/math";
 import { gatherBiases, hasBiases } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
 import { describeRows, highest, lowest } from "./rows";
-import { applyIntervals, applySteps, rawScores, scaledLate } from "./scores";
+import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
 import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
 
@@ -102,7 +102,7 @@ function visitBlock(
     if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biased ? W.biases : 0, STAGE_MASKED);
     if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(W, from, count, low, high);
     onlineSoftmax(
-      W.scores, count, late ? P.scale : 1, W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
+      W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,
     );
     accumulateValues(
@@ -121,11 +121,12 @@ function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
     load<f32>(P.sinks + (<usize>load<i32>(heads, 8) << 2)),
     load<f32>(P.sinks + (<usize>load<i32>(heads, 12) << 2)),
   );
+  const factor = f32x4.splat(softmaxFactor(P, false));
   const old = v128.load(W.rowMax + at);
   const l = v128.load(W.rowSum + at);
   const m = maximum(old, sink);
-  const alpha = exp(f32x4.sub(old, m), W.exp);
-  const joined = madd(l, alpha, exp(f32x4.sub(sink, m), W.expShifted));
+  const alpha = exp2(f32x4.mul(f32x4.sub(old, m), factor), W.exp);
+  const joined = madd(l, alpha, exp2(f32x4.mul(f32x4.sub(sink, m), factor), W.expShifted));
   // A row that saw no key stays one: zeros, lse -Infinity
   const dead = f32x4.eq(l, f32x4.splat(0));
   v128.store(W.rowMax + at, m);
@@ -149,6 +150,7 @@ function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void 
 
 function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const H = P.keyHeads * P.groups;
+  const scale: f64 = scaledLate(P, hasBiases(P)) ? P.scale : 1;
   for (let r = 0; r < n; r++) {
     const at = <usize>r << 2;
     const to = <usize>((b * H + load<i32>(W.head + at)) * P.queryLength + load<i32>(W.queryIndex + at)) << 2;
@@ -161,7 +163,7 @@ function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
     if (P.lse) {
       // l == 0: no key; l may be NaN, which the logarithm would not keep
       let lse: f32 = -Infinity;
-      if (l > 0) lse = <f32>(<f64>m + log(<f64>l) + <f64>P.shift * 0.6931471805599453);
+      if (l > 0) lse = <f32>(<f64>m * scale + <f64>P.shift * LN2 + log(<f64>l));
       else if (l != l) lse = NaN;
       store<f32>(P.lse + to, lse);
     }

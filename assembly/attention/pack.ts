@@ -27,18 +27,18 @@ function inverseNorm(x: usize, D: i32): f32 {
   return <f32>(1 / max(sqrt(square), NORM_FLOOR));
 }
 
-/** Four rows of four become four columns, each `stride` bytes after the last. */
+/** Four rows of four become four columns: each goes to an address of its own. */
 // @ts-ignore: decorator
 @inline
-export function transpose4(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
+export function transpose4(a: v128, b: v128, c: v128, d: v128, to0: usize, to1: usize, to2: usize, to3: usize): void {
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
   const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<i64>(ab0, cd0, 0, 2));
-  v128.store(to + stride, v128.shuffle<i64>(ab0, cd0, 1, 3));
-  v128.store(to + 2 * stride, v128.shuffle<i64>(ab1, cd1, 0, 2));
-  v128.store(to + 3 * stride, v128.shuffle<i64>(ab1, cd1, 1, 3));
+  v128.store(to0, v128.shuffle<i64>(ab0, cd0, 0, 2));
+  v128.store(to1, v128.shuffle<i64>(ab0, cd0, 1, 3));
+  v128.store(to2, v128.shuffle<i64>(ab1, cd1, 0, 2));
+  v128.store(to3, v128.shuffle<i64>(ab1, cd1, 1, 3));
 }
 
 /** Row r of the tile as f32 [D]: in place, or widened into the `slot`-th row of W.keys. */
@@ -72,7 +72,9 @@ export function packQueries(P: AttentionParameters, W: Workspace, b: i32, n: i32
     let at: usize = 0;
     const end = <usize>D << 2;
     for (; at + 16 <= end; at += 16, to += 128) {
-      transpose4(v128.load(q0 + at), v128.load(q1 + at), v128.load(q2 + at), v128.load(q3 + at), to, 32);
+      transpose4(
+        v128.load(q0 + at), v128.load(q1 + at), v128.load(q2 + at), v128.load(q3 + at), to, to + 32, to + 64, to + 96,
+      );
       if (cosine) {
         v128.store(to, f32x4.mul(v128.load(to), factor));
         v128.store(to, f32x4.mul(v128.load(to, 32), factor), 32);
@@ -142,28 +144,49 @@ export function valueStride(P: AttentionParameters): usize {
 export function unpackOutputs(
   P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32, columns: usize, factor: v128, dead: v128,
 ): void {
-  const shift = elementShift(P.dtype);
   const output = P.output + <usize>b * P.outputBatch;
+  if (P.dtype == DTYPE_FLOAT32 && (P.valueDim & 3) == 0) {
+    // Lanes past the last row repeat it, and so write it again
+    writeColumns(
+      columns, P.valueDim, factor, dead, outputRow(P, W, output, r), outputRow(P, W, output, r + 1),
+      outputRow(P, W, output, r + 2), outputRow(P, W, output, r + 3),
+    );
+    return;
+  }
   const staging = W.scores;
-  const inPlace = P.dtype == DTYPE_FLOAT32;
+  const shift = elementShift(P.dtype);
   for (let c = 0; c < P.valueDim; c += 4, columns += 128) {
+    writeColumns(columns, 4, factor, dead, staging, staging + 16, staging + 32, staging + 48);
+    for (let k = 0; k < min(4, n - r); k++) {
+      narrowRow(
+        staging + (<usize>k << 4), outputRow(P, W, output, r + k) + (<usize>c << shift), min(4, P.valueDim - c), P.dtype,
+      );
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function outputRow(P: AttentionParameters, W: Workspace, output: usize, r: i32): usize {
+  const at = <usize>r << 2;
+  return output + <usize>load<i32>(W.head + at) * P.outputHead + <usize>load<i32>(W.queryIndex + at) * P.outputRow;
+}
+
+/** Columns f32 [n][8], times the factor of each row, to four rows f32 [n]; n a multiple of 4. */
+function writeColumns(
+  columns: usize, n: i32, factor: v128, dead: v128, to0: usize, to1: usize, to2: usize, to3: usize,
+): void {
+  for (const end = columns + (<usize>n << 5); columns < end; columns += 128) {
     transpose4(
       v128.andnot(f32x4.mul(v128.load(columns), factor), dead),
       v128.andnot(f32x4.mul(v128.load(columns, 32), factor), dead),
       v128.andnot(f32x4.mul(v128.load(columns, 64), factor), dead),
       v128.andnot(f32x4.mul(v128.load(columns, 96), factor), dead),
-      staging, 16,
+      to0, to1, to2, to3,
     );
-    const count = min(4, P.valueDim - c);
-    for (let k = 0; k < min(4, n - r); k++) {
-      const at = <usize>(r + k) << 2;
-      const row = output + <usize>load<i32>(W.head + at) * P.outputHead
-        + <usize>load<i32>(W.queryIndex + at) * P.outputRow + (<usize>c << shift);
-      if (inPlace && count == 4) {
-        v128.store(row, v128.load(staging + (<usize>k << 4)));
-      } else {
-        narrowRow(staging + (<usize>k << 4), row, count, P.dtype);
-      }
-    }
+    to0 += 16;
+    to1 += 16;
+    to2 += 16;
+    to3 += 16;
   }
 }

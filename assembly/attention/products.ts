@@ -51,22 +51,21 @@ export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, 
 function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
   const similarity = changetype<T>(0);
   const end = queries + (<usize>D << 5);
-  const pairs = end - 32;
   for (let j = 0; j < n; j += FUSED_TILE, key += <usize>FUSED_TILE * stride, scores += <usize>FUSED_TILE * 32) {
     const rows = n - j;
-    let k0 = key;
-    let k1 = rows > 1 ? k0 + stride : k0;
-    let k2 = rows > 2 ? k1 + stride : k1;
-    let k3 = rows > 3 ? k2 + stride : k2;
-    let k4 = rows > 4 ? k3 + stride : k3;
-    let k5 = rows > 5 ? k4 + stride : k4;
+    let k0 = key & ~3;
+    let k1 = k0 + (rows > 1 ? stride : 0);
+    let k2 = k1 + (rows > 2 ? stride : 0);
+    let k3 = k2 + (rows > 3 ? stride : 0);
+    let k4 = k3 + (rows > 4 ? stride : 0);
+    let k5 = k4 + (rows > 5 ? stride : 0);
     let wd = w;
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
     let qa: v128, qb: v128, k: v128, v: v128;
-    let q = queries;
-    for (; q < pairs; q += 64) {
+    let q = queries & ~15;
+    for (; q < end; q += 32) {
       qa = v128.load(q);
       qb = v128.load(q, 16);
       v = similarity.weight(wd);
@@ -88,57 +87,13 @@ function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
       k = v128.load_splat<f32>(k5);
       a5 = similarity.step(a5, qa, k, v, c);
       b5 = similarity.step(b5, qb, k, v, c);
-      qa = v128.load(q, 32);
-      qb = v128.load(q, 48);
-      v = similarity.weight(wd + 4);
-      k = v128.load_splat<f32>(k0, 4);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
-      k = v128.load_splat<f32>(k1, 4);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
-      k = v128.load_splat<f32>(k2, 4);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
-      k = v128.load_splat<f32>(k3, 4);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
-      k = v128.load_splat<f32>(k4, 4);
-      a4 = similarity.step(a4, qa, k, v, c);
-      b4 = similarity.step(b4, qb, k, v, c);
-      k = v128.load_splat<f32>(k5, 4);
-      a5 = similarity.step(a5, qa, k, v, c);
-      b5 = similarity.step(b5, qb, k, v, c);
-      k0 += 8;
-      k1 += 8;
-      k2 += 8;
-      k3 += 8;
-      k4 += 8;
-      k5 += 8;
-      wd += 8;
-    }
-    if (q < end) {
-      qa = v128.load(q);
-      qb = v128.load(q, 16);
-      v = similarity.weight(wd);
-      k = v128.load_splat<f32>(k0);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
-      k = v128.load_splat<f32>(k1);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
-      k = v128.load_splat<f32>(k2);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
-      k = v128.load_splat<f32>(k3);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
-      k = v128.load_splat<f32>(k4);
-      a4 = similarity.step(a4, qa, k, v, c);
-      b4 = similarity.step(b4, qb, k, v, c);
-      k = v128.load_splat<f32>(k5);
-      a5 = similarity.step(a5, qa, k, v, c);
-      b5 = similarity.step(b5, qb, k, v, c);
+      k0 += 4;
+      k1 += 4;
+      k2 += 4;
+      k3 += 4;
+      k4 += 4;
+      k5 += 4;
+      wd += 4;
     }
     v128.store(scores, a0);
     v128.store(scores, b0, 16);
@@ -159,20 +114,19 @@ function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
 function scoreTile4<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
   const similarity = changetype<T>(0);
   const end = queries + (<usize>D << 5);
-  const pairs = end - 32;
   for (let j = 0; j < n; j += SPLIT_TILE, key += <usize>SPLIT_TILE * stride, scores += <usize>SPLIT_TILE * 32) {
     const rows = n - j;
-    let k0 = key;
-    let k1 = rows > 1 ? k0 + stride : k0;
-    let k2 = rows > 2 ? k1 + stride : k1;
-    let k3 = rows > 3 ? k2 + stride : k2;
+    let k0 = key & ~3;
+    let k1 = k0 + (rows > 1 ? stride : 0);
+    let k2 = k1 + (rows > 2 ? stride : 0);
+    let k3 = k2 + (rows > 3 ? stride : 0);
     let wd = w;
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
     let qa: v128, qb: v128, k: v128, v: v128;
-    let q = queries;
-    for (; q < pairs; q += 64) {
+    let q = queries & ~15;
+    for (; q < end; q += 32) {
       qa = v128.load(q);
       qb = v128.load(q, 16);
       v = similarity.weight(wd);
@@ -188,43 +142,11 @@ function scoreTile4<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
       k = v128.load_splat<f32>(k3);
       a3 = similarity.step(a3, qa, k, v, c);
       b3 = similarity.step(b3, qb, k, v, c);
-      qa = v128.load(q, 32);
-      qb = v128.load(q, 48);
-      v = similarity.weight(wd + 4);
-      k = v128.load_splat<f32>(k0, 4);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
-      k = v128.load_splat<f32>(k1, 4);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
-      k = v128.load_splat<f32>(k2, 4);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
-      k = v128.load_splat<f32>(k3, 4);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
-      k0 += 8;
-      k1 += 8;
-      k2 += 8;
-      k3 += 8;
-      wd += 8;
-    }
-    if (q < end) {
-      qa = v128.load(q);
-      qb = v128.load(q, 16);
-      v = similarity.weight(wd);
-      k = v128.load_splat<f32>(k0);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
-      k = v128.load_splat<f32>(k1);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
-      k = v128.load_splat<f32>(k2);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
-      k = v128.load_splat<f32>(k3);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
+      k0 += 4;
+      k1 += 4;
+      k2 += 4;
+      k3 += 4;
+      wd += 4;
     }
     v128.store(scores, a0);
     v128.store(scores, b0, 16);
@@ -248,36 +170,97 @@ export function accumulateValues(
   value: usize, stride: usize, n: i32, probabilities: usize, outputs: usize, Dv: i32, alpha: usize,
 ): void {
   const end = probabilities + (<usize>n << 5);
-  for (let c = 0; c < Dv; c += 4, value += 16, outputs += 128) {
-    const zero = f32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    let v = value;
-    for (let p = probabilities; p < end; p += 32, v += stride) {
-      const pa = v128.load(p);
-      const pb = v128.load(p, 16);
-      let x = v128.load_splat<f32>(v);
-      a0 = madd(pa, x, a0);
-      b0 = madd(pb, x, b0);
-      x = v128.load_splat<f32>(v, 4);
-      a1 = madd(pa, x, a1);
-      b1 = madd(pb, x, b1);
-      x = v128.load_splat<f32>(v, 8);
-      a2 = madd(pa, x, a2);
-      b2 = madd(pb, x, b2);
-      x = v128.load_splat<f32>(v, 12);
-      a3 = madd(pa, x, a3);
-      b3 = madd(pb, x, b3);
+  const alphaA = v128.load(alpha);
+  const alphaB = v128.load(alpha, 16);
+  let columns = Dv;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    // Six at a time, twice, so that a multiple of four remains
+    const rest = Dv % 12;
+    for (; columns > rest; columns -= 6, value += 24, outputs += 192) {
+      valueTile6(value, stride, probabilities, end, outputs, alphaA, alphaB);
     }
-    const alphaA = v128.load(alpha);
-    const alphaB = v128.load(alpha, 16);
-    v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
-    v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
-    v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
-    v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
-    v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
-    v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
-    v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
-    v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
   }
+  for (; columns > 0; columns -= 4, value += 16, outputs += 128) {
+    valueTile4(value, stride, probabilities, end, outputs, alphaA, alphaB);
+  }
+}
+
+/** Four columns; `outputs` f32 [4][8]. */
+// @ts-ignore: decorator
+@inline
+function valueTile4(
+  value: usize, stride: usize, probabilities: usize, end: usize, outputs: usize, alphaA: v128, alphaB: v128,
+): void {
+  const zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+  let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+  for (let p = probabilities; p < end; p += 32, value += stride) {
+    const pa = v128.load(p);
+    const pb = v128.load(p, 16);
+    let x = v128.load_splat<f32>(value);
+    a0 = madd(pa, x, a0);
+    b0 = madd(pb, x, b0);
+    x = v128.load_splat<f32>(value, 4);
+    a1 = madd(pa, x, a1);
+    b1 = madd(pb, x, b1);
+    x = v128.load_splat<f32>(value, 8);
+    a2 = madd(pa, x, a2);
+    b2 = madd(pb, x, b2);
+    x = v128.load_splat<f32>(value, 12);
+    a3 = madd(pa, x, a3);
+    b3 = madd(pb, x, b3);
+  }
+  v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
+  v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
+  v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
+  v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
+  v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
+  v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
+  v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
+  v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
+}
+
+/** Six columns. */
+// @ts-ignore: decorator
+@inline
+function valueTile6(
+  value: usize, stride: usize, probabilities: usize, end: usize, outputs: usize, alphaA: v128, alphaB: v128,
+): void {
+  const zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
+  let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
+  for (let p = probabilities; p < end; p += 32, value += stride) {
+    const pa = v128.load(p);
+    const pb = v128.load(p, 16);
+    let x = v128.load_splat<f32>(value);
+    a0 = madd(pa, x, a0);
+    b0 = madd(pb, x, b0);
+    x = v128.load_splat<f32>(value, 4);
+    a1 = madd(pa, x, a1);
+    b1 = madd(pb, x, b1);
+    x = v128.load_splat<f32>(value, 8);
+    a2 = madd(pa, x, a2);
+    b2 = madd(pb, x, b2);
+    x = v128.load_splat<f32>(value, 12);
+    a3 = madd(pa, x, a3);
+    b3 = madd(pb, x, b3);
+    x = v128.load_splat<f32>(value, 16);
+    a4 = madd(pa, x, a4);
+    b4 = madd(pb, x, b4);
+    x = v128.load_splat<f32>(value, 20);
+    a5 = madd(pa, x, a5);
+    b5 = madd(pb, x, b5);
+  }
+  v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
+  v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
+  v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
+  v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
+  v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
+  v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
+  v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
+  v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
+  v128.store(outputs, madd(v128.load(outputs, 128), alphaA, a4), 128);
+  v128.store(outputs, madd(v128.load(outputs, 144), alphaB, b4), 144);
+  v128.store(outputs, madd(v128.load(outputs, 160), alphaA, a5), 160);
+  v128.store(outputs, madd(v128.load(outputs, 176), alphaB, b5), 176);
 }

@@ -4,16 +4,21 @@ import {
   AttentionParameters, SIMILARITY_ADDITIVE, SIMILARITY_COSINE, SIMILARITY_DOT, SIMILARITY_EUCLIDEAN,
   SIMILARITY_SQUARED_EUCLIDEAN, STAGE_CAPPED, STAGE_MASKED,
 } from "../abi";
-import { tanh } from "../simd/math";
+import { LOG2E, tanh } from "../simd/math";
 import { Additive, Dot, scoreTile, SquaredDistance } from "./products";
 import { Workspace } from "./workspace";
 
 /**
  * Whether scores may stay unscaled until the exponential, which scales them as it reads them:
- * a plain product with a positive scale and nothing added.
+ * a plain product with a positive scale, nothing added and no sink beside it.
  */
 export function scaledLate(P: AttentionParameters, biased: bool): bool {
-  return P.similarity == SIMILARITY_DOT && P.scale > 0 && P.softcap == 0 && !biased;
+  return P.similarity == SIMILARITY_DOT && P.scale > 0 && P.scale < 1e38 && P.softcap == 0 && !biased && !P.sinks;
+}
+
+/** What differences of scores are multiplied by on their way into 2^x. */
+export function softmaxFactor(P: AttentionParameters, late: bool): f32 {
+  return <f32>(late ? <f64>P.scale * LOG2E : LOG2E);
 }
 
 /** W.scores f32 [n][8] = similarity of n keys with the 8 queries of one lane group, before any step. */

@@ -3,11 +3,11 @@
 import {
   AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, STAGE_WEIGHTS, TILE_KEYS, TILE_ROWS,
 } from "../abi";
-import { exp } from "../simd/math";
+import { exp2 } from "../simd/math";
 import { gatherBiases, hasBiases } from "./masks";
 import { keyBlock, keyStride, packQueries } from "./pack";
 import { describeRows, highest, lowest } from "./rows";
-import { applyIntervals, applySteps, rawScores } from "./scores";
+import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { openWorkspace, Workspace } from "./workspace";
 
 /** Tiles of one call: B * chosen heads * ceil(chosen rows / 64). */
@@ -41,6 +41,8 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
   const lanes = (n + LANES - 1) & ~(LANES - 1);
   const masked = P.stage >= STAGE_MASKED;
   const biased = masked && hasBiases(P);
+  // As in the forward, to the bit
+  const late = P.stage == STAGE_WEIGHTS && scaledLate(P, biased);
   describeRows(P, W, item, row0, n, P.rows, head, 1, masked);
   packQueries(P, W, b, lanes);
 
@@ -60,9 +62,9 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
     for (let r = 0; r < lanes; r += LANES) {
       if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, from + count)) continue;
       rawScores(P, W, key, stride, count, W.queries + (<usize>(r * P.headDim) << 2));
-      applySteps(P, W, count, W.keyNorms, biased ? W.biases : 0, P.stage);
+      if (!late) applySteps(P, W, count, W.keyNorms, biased ? W.biases : 0, P.stage);
       if (masked) applyIntervals(W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
-      if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count);
+      if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count, softmaxFactor(P, late));
       const rows = min(LANES, n - r);
       for (let k = 0; k < rows; k++) {
         let s = W.scores + (<usize>k << 2);
@@ -78,8 +80,9 @@ function fill(to: usize, bytes: usize, x: f32): void {
   for (; to < end; to += 4) store<f32>(to, x);
 }
 
-/** scores [n][8] become e^(s - m) / l of the rows from r on. */
-function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32): void {
+/** scores [n][8] become 2^(factor (s - m)) / l of the rows from r on. */
+function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32, scale: f32): void {
+  const factor = f32x4.splat(scale);
   const H = P.keyHeads * P.groups;
   for (let k = 0; k < LANES; k++) {
     const at = <usize>(r + k) << 2;
@@ -95,7 +98,7 @@ function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32)
     const dead = f32x4.eq(l, zero);
     const end = W.scores + (<usize>n << 5);
     for (let s = W.scores + half; s < end; s += 32) {
-      const p = f32x4.div(exp(f32x4.sub(v128.load(s), m), W.expShifted), l);
+      const p = f32x4.div(exp2(f32x4.mul(f32x4.sub(v128.load(s), m), factor), W.expShifted), l);
       v128.store(s, v128.andnot(p, dead));
     }
   }

@@ -27,58 +27,81 @@ export function maximum(a: v128, b: v128): v128 {
 // V8 builds a v128 constant anew wherever it is used, three instructions each, also inside loops. So the constants of
 // the exponential are written to memory once per call and loaded: outside of the loop where one is hot.
 
-/** Writes the constants of 2^-shift e^x to EXP_CONSTANTS bytes. */
+export const LOG2E: f64 = 1.4426950408889634;
+export const LN2: f64 = 0.6931471805599453;
+
+/** Writes the constants of 2^(x - shift) to EXP_CONSTANTS bytes. */
 export function storeExpConstants(to: usize, shift: i32): void {
-  const rounding: i32 = 0xc00000 + 127 - shift;
-  v128.store(to, f32x4.splat(<f32>(-<f64>(127 - shift) * 0.6931471805599453)));
-  v128.store(to, f32x4.splat(1.44269504), 16);
-  v128.store(to, f32x4.splat(<f32>rounding), 32);
-  // ln 2 in two parts: the product of the first with a small integer is exact (Cody and Waite 1980)
-  v128.store(to, f32x4.splat(0.693359375), 48);
-  v128.store(to, f32x4.splat(-2.12194440e-4), 64);
-  // Minimax for relative error on |r| <= ln 2 / 2: 3.1e-9 (docs/kernels.md)
-  v128.store(to, f32x4.splat(0.00138145), 80);
-  v128.store(to, f32x4.splat(0.00836875), 96);
-  v128.store(to, f32x4.splat(0.04166839), 112);
-  v128.store(to, f32x4.splat(0.1666652), 128);
-  v128.store(to, f32x4.splat(0.49999993), 144);
-  v128.store(to, f32x4.splat(1), 160);
+  const bias = 127 - shift;
+  const rounding: i32 = 0xc00000 + bias;
+  v128.store(to, f32x4.splat(<f32>-bias));
+  v128.store(to, f32x4.splat(<f32>rounding), 16);
+  // Minimax for relative error on |r| <= 1/2: 3.0e-9 (docs/kernels.md)
+  v128.store(to, f32x4.splat(0.000153288202), 32);
+  v128.store(to, f32x4.splat(0.00133909762), 48);
+  v128.store(to, f32x4.splat(0.00961850025), 64);
+  v128.store(to, f32x4.splat(0.0555035956), 80);
+  v128.store(to, f32x4.splat(0.240226477), 96);
+  v128.store(to, f32x4.splat(0.693147182), 112);
+  v128.store(to, f32x4.splat(1), 128);
 }
 
 /**
- * 2^-shift e^x for x <= 0, within 2 ulp; exactly 0 below about (shift - 127) ln 2; NaN stays NaN.
- * x = n ln 2 + r with |r| <= ln 2 / 2, then a polynomial of degree 6 for e^r. Adding 1.5 * 2^23 + 127 - shift rounds
- * x log2 e to an integer and leaves the biased exponent in the low bits, so that one shift makes the factor
- * 2^(n - shift). It is 0 for the lowest n: a masked score weighs exactly nothing.
+ * 2^(x - shift) for x <= 0, within 2 ulp; exactly 0 below about shift - 127; NaN stays NaN.
+ * x = n + r with |r| <= 1/2, then a polynomial of degree 6 for 2^r. Adding 1.5 * 2^23 + 127 - shift rounds x to an
+ * integer and leaves the biased exponent in the low bits, so that one shift makes the factor 2^(n - shift). It is 0 for
+ * the lowest n: a masked score weighs exactly nothing.
  */
 // @ts-ignore: decorator
 @inline
-export function exp(x: v128, constants: usize): v128 {
-  return expWith(
+export function exp2(x: v128, constants: usize): v128 {
+  return exp2With(
     x, v128.load(constants), v128.load(constants, 16), v128.load(constants, 32), v128.load(constants, 48),
     v128.load(constants, 64), v128.load(constants, 80), v128.load(constants, 96), v128.load(constants, 112),
-    v128.load(constants, 128), v128.load(constants, 144), v128.load(constants, 160),
+    v128.load(constants, 128),
   );
 }
 
 /** The same with the constants in locals, in the order in which they are stored. */
 // @ts-ignore: decorator
 @inline
-export function expWith(
-  x: v128, lowest: v128, log2e: v128, magic: v128, ln2High: v128, ln2Low: v128,
-  c6: v128, c5: v128, c4: v128, c3: v128, c2: v128, one: v128,
+export function exp2With(
+  x: v128, lowest: v128, magic: v128, c6: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, one: v128,
 ): v128 {
   x = f32x4.pmax(x, lowest);
-  const u = madd(x, log2e, magic);
-  const n = f32x4.sub(u, magic);
-  const r = nmadd(n, ln2Low, nmadd(n, ln2High, x));
+  const u = f32x4.add(x, magic);
+  return power(f32x4.sub(x, f32x4.sub(u, magic)), u, c6, c5, c4, c3, c2, c1, one);
+}
+
+/** 2^r times the power of two whose biased exponent is in the low bits of u. */
+// @ts-ignore: decorator
+@inline
+function power(r: v128, u: v128, c6: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, one: v128): v128 {
   let p = madd(r, c6, c5);
   p = madd(p, r, c4);
   p = madd(p, r, c3);
   p = madd(p, r, c2);
-  p = madd(p, r, one);
+  p = madd(p, r, c1);
   p = madd(p, r, one);
   return f32x4.mul(p, i32x4.shl(u, 23));
+}
+
+/**
+ * e^x for x <= 0, within 2 ulp; exactly 0 below about -88; NaN stays NaN. x = n ln 2 + r, then 2^n 2^(r log2 e): the
+ * product of n with the first part of ln 2 is exact (Cody and Waite 1980).
+ * @param constants of 2^x with shift 0
+ */
+export function exp(x: v128, constants: usize): v128 {
+  const log2e = f32x4.splat(<f32>LOG2E);
+  const magic = v128.load(constants, 16);
+  x = f32x4.pmax(x, f32x4.splat(-88.02969));
+  const u = madd(x, log2e, magic);
+  const n = f32x4.sub(u, magic);
+  const r = nmadd(n, f32x4.splat(-2.12194440e-4), nmadd(n, f32x4.splat(0.693359375), x));
+  return power(
+    f32x4.mul(r, log2e), u, v128.load(constants, 32), v128.load(constants, 48), v128.load(constants, 64),
+    v128.load(constants, 80), v128.load(constants, 96), v128.load(constants, 112), v128.load(constants, 128),
+  );
 }
 
 /**
@@ -124,5 +147,5 @@ export function log(x: f64): f64 {
   s = s * w + 1.0 / 5;
   s = s * w + 1.0 / 3;
   s = s * w + 1;
-  return 2 * z * s + <f64>e * 0.6931471805599453;
+  return 2 * z * s + <f64>e * LN2;
 }

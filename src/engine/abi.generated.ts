@@ -9,10 +9,10 @@ export interface Layout {
 
 export const TILE_ROWS = 64;
 export const LANES = 8;
-export const TILE_KEYS = 96;
+export const TILE_KEYS = 192;
 export const WORKSPACE_HEADER = 128;
 export const MAX_HEAD_DIM = 1048576;
-export const EXP_CONSTANTS = 176;
+export const EXP_CONSTANTS = 144;
 export const MASK_BLOCK = 64;
 export const DTYPE_FLOAT32 = 0;
 export const DTYPE_FLOAT16 = 1;

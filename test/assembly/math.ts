@@ -1,10 +1,16 @@
 // The elementary functions over arrays, so that tests can hold each to its error bound.
-import { exp, log, storeExpConstants, tanh } from "../../assembly/simd/math";
+import { exp, exp2, log, storeExpConstants, tanh } from "../../assembly/simd/math";
 export { narrowRow, widenRow } from "../../assembly/simd/convert";
 
-/** y f32 [n] = 2^-shift e^x of x f32 [n], n a multiple of 4; constants at `scratch`. */
-export function expArray(x: usize, y: usize, n: i32, shift: i32, scratch: usize): void {
+/** y f32 [n] = 2^(x - shift) of x f32 [n], n a multiple of 4; constants at `scratch`. */
+export function exp2Array(x: usize, y: usize, n: i32, shift: i32, scratch: usize): void {
   storeExpConstants(scratch, shift);
+  for (let i: usize = 0; i < <usize>n << 2; i += 16) v128.store(y + i, exp2(v128.load(x + i), scratch));
+}
+
+/** y f32 [n] = e^x */
+export function expArray(x: usize, y: usize, n: i32, scratch: usize): void {
+  storeExpConstants(scratch, 0);
   for (let i: usize = 0; i < <usize>n << 2; i += 16) v128.store(y + i, exp(v128.load(x + i), scratch));
 }
 
