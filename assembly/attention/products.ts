@@ -31,27 +31,21 @@ export class Additive {
   }
 }
 
-/** Rows of the register tile: what fits in 16 registers beside two vectors of queries and one key. */
-const FUSED_TILE: i32 = 6;
-const SPLIT_TILE: i32 = 4;
+/** Keys in the register tile: without fused multiply-adds a product needs a register of its own. */
+const SCORE_TILE: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 
 /**
  * scores [n rounded up to the register tile][8] = similarity of n keys with 8 queries.
+ * One step of D per turn: with two, V8 gathers the products of each accumulator and spills. Pointers are sums and masks
+ * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md).
  * @param key f32 [n][D], rows `stride` bytes apart
  * @param queries f32 [D][8]
- * @param w f32 [D] and c, constants of `exp`: read by Additive only
+ * @param w f32 [D] and c, constants of `exp2`: read by Additive only
  */
-// @ts-ignore: decorator
-@inline
 export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) scoreTile6<T>(key, stride, n, queries, D, scores, w, c);
-  else scoreTile4<T>(key, stride, n, queries, D, scores, w, c);
-}
-
-function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
   const similarity = changetype<T>(0);
   const end = queries + (<usize>D << 5);
-  for (let j = 0; j < n; j += FUSED_TILE, key += <usize>FUSED_TILE * stride, scores += <usize>FUSED_TILE * 32) {
+  for (let j = 0; j < n; j += SCORE_TILE, key += <usize>SCORE_TILE * stride, scores += <usize>SCORE_TILE * 32) {
     const rows = n - j;
     let k0 = key & ~3;
     let k1 = k0 + (rows > 1 ? stride : 0);
@@ -63,13 +57,11 @@ function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
-    let qa: v128, qb: v128, k: v128, v: v128;
-    let q = queries & ~15;
-    for (; q < end; q += 32) {
-      qa = v128.load(q);
-      qb = v128.load(q, 16);
-      v = similarity.weight(wd);
-      k = v128.load_splat<f32>(k0);
+    for (let q = queries & ~15; q < end; q += 32) {
+      const qa = v128.load(q);
+      const qb = v128.load(q, 16);
+      const v = similarity.weight(wd);
+      let k = v128.load_splat<f32>(k0);
       a0 = similarity.step(a0, qa, k, v, c);
       b0 = similarity.step(b0, qb, k, v, c);
       k = v128.load_splat<f32>(k1);
@@ -81,67 +73,16 @@ function scoreTile6<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
       k = v128.load_splat<f32>(k3);
       a3 = similarity.step(a3, qa, k, v, c);
       b3 = similarity.step(b3, qb, k, v, c);
-      k = v128.load_splat<f32>(k4);
-      a4 = similarity.step(a4, qa, k, v, c);
-      b4 = similarity.step(b4, qb, k, v, c);
-      k = v128.load_splat<f32>(k5);
-      a5 = similarity.step(a5, qa, k, v, c);
-      b5 = similarity.step(b5, qb, k, v, c);
-      k0 += 4;
-      k1 += 4;
-      k2 += 4;
-      k3 += 4;
-      k4 += 4;
-      k5 += 4;
-      wd += 4;
-    }
-    v128.store(scores, a0);
-    v128.store(scores, b0, 16);
-    v128.store(scores, a1, 32);
-    v128.store(scores, b1, 48);
-    v128.store(scores, a2, 64);
-    v128.store(scores, b2, 80);
-    v128.store(scores, a3, 96);
-    v128.store(scores, b3, 112);
-    v128.store(scores, a4, 128);
-    v128.store(scores, b4, 144);
-    v128.store(scores, a5, 160);
-    v128.store(scores, b5, 176);
-  }
-}
-
-/** The same with 4 keys: without fused multiply-adds each product needs a register of its own. */
-function scoreTile4<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
-  const similarity = changetype<T>(0);
-  const end = queries + (<usize>D << 5);
-  for (let j = 0; j < n; j += SPLIT_TILE, key += <usize>SPLIT_TILE * stride, scores += <usize>SPLIT_TILE * 32) {
-    const rows = n - j;
-    let k0 = key & ~3;
-    let k1 = k0 + (rows > 1 ? stride : 0);
-    let k2 = k1 + (rows > 2 ? stride : 0);
-    let k3 = k2 + (rows > 3 ? stride : 0);
-    let wd = w;
-    const zero = f32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    let qa: v128, qb: v128, k: v128, v: v128;
-    let q = queries & ~15;
-    for (; q < end; q += 32) {
-      qa = v128.load(q);
-      qb = v128.load(q, 16);
-      v = similarity.weight(wd);
-      k = v128.load_splat<f32>(k0);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
-      k = v128.load_splat<f32>(k1);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
-      k = v128.load_splat<f32>(k2);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
-      k = v128.load_splat<f32>(k3);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
+      if (SCORE_TILE == 6) {
+        k = v128.load_splat<f32>(k4);
+        a4 = similarity.step(a4, qa, k, v, c);
+        b4 = similarity.step(b4, qb, k, v, c);
+        k = v128.load_splat<f32>(k5);
+        a5 = similarity.step(a5, qa, k, v, c);
+        b5 = similarity.step(b5, qb, k, v, c);
+        k4 += 4;
+        k5 += 4;
+      }
       k0 += 4;
       k1 += 4;
       k2 += 4;
@@ -156,6 +97,12 @@ function scoreTile4<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32
     v128.store(scores, b2, 80);
     v128.store(scores, a3, 96);
     v128.store(scores, b3, 112);
+    if (SCORE_TILE == 6) {
+      v128.store(scores, a4, 128);
+      v128.store(scores, b4, 144);
+      v128.store(scores, a5, 160);
+      v128.store(scores, b5, 176);
+    }
   }
 }
 
