@@ -7,6 +7,7 @@ import asc from "assemblyscript/asc";
 import { build } from "esbuild";
 import { buildCommandLine } from "./build/command-line.mjs";
 import { embeddedBuilds } from "./build/encode.mjs";
+import { buildNotices } from "./build/notices.mjs";
 import { buildPackage, buildTypes } from "./build/package-files.mjs";
 
 const run = promisify(execFile);
@@ -18,12 +19,12 @@ await mkdir("build", { recursive: true });
 await buildKernels();
 await buildProbe();
 await run(process.execPath, ["scripts/generate-abi.mjs"]);
-const values = buildPackage(common);
+const entries = buildPackage(common);
+const commandLine = buildCommandLine(pack.version, common);
 await Promise.all([
-  values,
-  buildCommandLine(pack.version, common),
+  Promise.all([entries, commandLine]).then((built) => buildNotices(built.map(({ metafile }) => metafile))),
   buildTests(),
-  process.env.ATTENTION_NO_TYPES ? null : buildTypes(values),
+  process.env.ATTENTION_NO_TYPES ? null : buildTypes(entries.then(({ values }) => values)),
 ]);
 
 /** One module per target; a warning of the compiler is an error (AS228 compiles to code that reads address -8). */

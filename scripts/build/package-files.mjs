@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { forEveryLibrary, reachable } from "./declarations.mjs";
+import { loaderWithoutManagedObjects } from "./loader.mjs";
 import { place } from "./place.mjs";
 
 const run = promisify(execFile);
@@ -25,11 +26,12 @@ const WITHOUT_REQUIRE = ["workerd", "edge-light"];
 /** The name of the chunk that has this module inside. */
 const CHUNKS = { "src/errors.ts": "errors", "src/engine.ts": "engine", "src/engine/embedded.ts": "builds" };
 
-/** @returns what each entry point exports besides types */
+/** @returns what each entry point exports besides types, and esbuild's list of what went in */
 export async function buildPackage(common) {
   const entryPoints = Object.fromEntries(Object.entries(ENTRIES).filter(([, source]) => existsSync(source)));
   const { outputFiles, metafile } = await build({
     ...common,
+    plugins: [...common.plugins, loaderWithoutManagedObjects()],
     entryPoints,
     outdir: "build",
     splitting: true,
@@ -38,7 +40,6 @@ export async function buildPackage(common) {
     platform: "neutral",
     mainFields: ["module", "main"],
     external: ["*.wasm", "*.wasm?module"],
-    inject: ["scripts/build/text-decoder.mjs"],
     write: false,
     metafile: true,
   });
@@ -64,9 +65,10 @@ export async function buildPackage(common) {
     if (/\.c?js$/.test(file) && !written.has(file)) await rm(`build/${file}`, { force: true });
   }
 
-  return Object.fromEntries(
+  const values = Object.fromEntries(
     Object.keys(entryPoints).map((name) => [name, metafile.outputs[`build/${name}.js`].exports]),
   );
+  return { values, metafile };
 
   function isEntry(path) {
     return Object.keys(entryPoints).some((name) => path.endsWith(`${name}.js`)) ? 1 : 0;
