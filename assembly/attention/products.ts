@@ -1,49 +1,21 @@
-// The two register-tile micro-kernels: S^T = similarity(K, Q^T) and O^T = O^T alpha + V^T P.
+// The two register-tile micro-kernels: S^T = K Q^T and O^T = O^T alpha + V^T P.
 //
 // One lane holds one query, so every step of the softmax between the two is vertical. Accumulators are named locals:
 // a register tile in an array or a class would live in memory (docs/kernels.md has the numbers). Rows past the end of
 // a block alias the last row: they are computed and then not looked at, so there are no edge kernels.
-import { madd, tanh } from "../simd/math";
-
-/** acc + q * k */
-@unmanaged @final
-export class Dot {
-  @inline weight(_w: usize): v128 { return f32x4.splat(0); }
-  @inline step(acc: v128, q: v128, k: v128, _w: v128, _c: usize): v128 { return madd(q, k, acc); }
-}
-
-/** acc + (q - k)^2: differences before squares, so that near vectors keep their distance exactly. */
-@unmanaged @final
-export class SquaredDistance {
-  @inline weight(_w: usize): v128 { return f32x4.splat(0); }
-  @inline step(acc: v128, q: v128, k: v128, _w: v128, _c: usize): v128 {
-    const d = f32x4.sub(q, k);
-    return madd(d, d, acc);
-  }
-}
-
-/** acc + v * tanh(q + k), Bahdanau et al. 2015, eq. 6 with the projections already applied. */
-@unmanaged @final
-export class Additive {
-  @inline weight(w: usize): v128 { return v128.load_splat<f32>(w); }
-  @inline step(acc: v128, q: v128, k: v128, w: v128, c: usize): v128 {
-    return madd(tanh(f32x4.add(q, k), c), w, acc);
-  }
-}
+import { madd } from "../simd/math";
 
 /** Keys in the register tile: without fused multiply-adds a product needs a register of its own. */
 const SCORE_TILE: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 
 /**
- * scores [n rounded up to the register tile][8] = similarity of n keys with 8 queries.
+ * scores [n rounded up to the register tile][8] = products of n keys with 8 queries.
  * One step of D per turn: with two, V8 gathers the products of each accumulator and spills. Pointers are sums and masks
  * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md).
  * @param key f32 [n][D], rows `stride` bytes apart
  * @param queries f32 [D][8]
- * @param w f32 [D] and c, constants of `exp2`: read by Additive only
  */
-export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, w: usize, c: usize): void {
-  const similarity = changetype<T>(0);
+export function scoreTile(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize): void {
   const end = queries + (<usize>D << 5);
   for (let j = 0; j < n; j += SCORE_TILE, key += <usize>SCORE_TILE * stride, scores += <usize>SCORE_TILE * 32) {
     const rows = n - j;
@@ -53,33 +25,31 @@ export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, 
     let k3 = k2 + (rows > 3 ? stride : 0);
     let k4 = k3 + (rows > 4 ? stride : 0);
     let k5 = k4 + (rows > 5 ? stride : 0);
-    let wd = w;
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
     for (let q = queries & ~15; q < end; q += 32) {
       const qa = v128.load(q);
       const qb = v128.load(q, 16);
-      const v = similarity.weight(wd);
       let k = v128.load_splat<f32>(k0);
-      a0 = similarity.step(a0, qa, k, v, c);
-      b0 = similarity.step(b0, qb, k, v, c);
+      a0 = madd(qa, k, a0);
+      b0 = madd(qb, k, b0);
       k = v128.load_splat<f32>(k1);
-      a1 = similarity.step(a1, qa, k, v, c);
-      b1 = similarity.step(b1, qb, k, v, c);
+      a1 = madd(qa, k, a1);
+      b1 = madd(qb, k, b1);
       k = v128.load_splat<f32>(k2);
-      a2 = similarity.step(a2, qa, k, v, c);
-      b2 = similarity.step(b2, qb, k, v, c);
+      a2 = madd(qa, k, a2);
+      b2 = madd(qb, k, b2);
       k = v128.load_splat<f32>(k3);
-      a3 = similarity.step(a3, qa, k, v, c);
-      b3 = similarity.step(b3, qb, k, v, c);
+      a3 = madd(qa, k, a3);
+      b3 = madd(qb, k, b3);
       if (SCORE_TILE == 6) {
         k = v128.load_splat<f32>(k4);
-        a4 = similarity.step(a4, qa, k, v, c);
-        b4 = similarity.step(b4, qb, k, v, c);
+        a4 = madd(qa, k, a4);
+        b4 = madd(qb, k, b4);
         k = v128.load_splat<f32>(k5);
-        a5 = similarity.step(a5, qa, k, v, c);
-        b5 = similarity.step(b5, qb, k, v, c);
+        a5 = madd(qa, k, a5);
+        b5 = madd(qb, k, b5);
         k4 += 4;
         k5 += 4;
       }
@@ -87,7 +57,6 @@ export function scoreTile<T>(key: usize, stride: usize, n: i32, queries: usize, 
       k1 += 4;
       k2 += 4;
       k3 += 4;
-      wd += 4;
     }
     v128.store(scores, a0);
     v128.store(scores, b0, 16);

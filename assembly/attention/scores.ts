@@ -5,7 +5,8 @@ import {
   SIMILARITY_SQUARED_EUCLIDEAN, STAGE_CAPPED, STAGE_MASKED,
 } from "../abi";
 import { LOG2E, tanh } from "../simd/math";
-import { Additive, Dot, scoreTile, SquaredDistance } from "./products";
+import { Additive, distanceTile, SquaredDistance } from "./distances";
+import { scoreTile } from "./products";
 import { Workspace } from "./workspace";
 
 /**
@@ -24,11 +25,11 @@ export function softmaxFactor(P: AttentionParameters, late: bool): f32 {
 /** W.scores f32 [n][8] = similarity of n keys with the 8 queries of one lane group, before any step. */
 export function rawScores(P: AttentionParameters, W: Workspace, key: usize, stride: usize, n: i32, queries: usize): void {
   if (P.similarity == SIMILARITY_ADDITIVE) {
-    scoreTile<Additive>(key, stride, n, queries, P.headDim, W.scores, P.additive, W.exp);
+    distanceTile<Additive>(key, stride, n, queries, P.headDim, W.scores, P.additive, W.exp);
   } else if (P.similarity == SIMILARITY_EUCLIDEAN || P.similarity == SIMILARITY_SQUARED_EUCLIDEAN) {
-    scoreTile<SquaredDistance>(key, stride, n, queries, P.headDim, W.scores, 0, 0);
+    distanceTile<SquaredDistance>(key, stride, n, queries, P.headDim, W.scores, 0, 0);
   } else {
-    scoreTile<Dot>(key, stride, n, queries, P.headDim, W.scores, 0, 0);
+    scoreTile(key, stride, n, queries, P.headDim, W.scores);
   }
 }
 
