@@ -20,14 +20,15 @@ export function ranks(frequent) {
   return frequent.concat(rest);
 }
 
-/** The bytes that `steps` tell: a text, then where in `base` to copy from and how much, and so on. */
+/** The bytes that `steps` tell: a text, then how much of `base` to pass over and how much to copy, and so on. */
 export function decode(frequent, steps, base) {
   const table = new Uint8Array(384);
   for (const [rank, byte] of ranks(frequent).entries()) table[placeOf(rank)] = byte;
   let room = 0;
-  for (const step of steps) room += step.length ?? step;
+  for (const [s, step] of steps.entries()) if (s % 3 !== 1) room += step.length ?? step;
   const bytes = new Uint8Array(room);
   let n = 0;
+  let from = 0;
   for (let s = 0; s < steps.length; s += 3) {
     const text = steps[s];
     for (let i = 0; i < text.length; ) {
@@ -35,8 +36,10 @@ export function decode(frequent, steps, base) {
       bytes[n++] = table[code < 125 ? code : (code - 124) * 128 + text.charCodeAt(i++)];
     }
     if (s + 1 < steps.length) {
-      const [from, length] = [steps[s + 1], steps[s + 2]];
+      const length = steps[s + 2];
+      from += steps[s + 1];
       bytes.set(base.subarray(from, from + length), n);
+      from += length;
       n += length;
     }
   }

@@ -1,12 +1,20 @@
 // The builds as text inside the bundles (docs/package.md): simd in full, each other build as its difference from one that
-// is there already, since the builds repeat each other nearly word for word.
+// is there already, since the builds repeat each other nearly word for word. Where simd multiplies, fetches and adds, relaxed
+// fetches and multiply-adds: so its difference is from a simd in which that has been replaced, as far as one expression can.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { decode, placeOf, ranks, SINGLE } from "./decode.mjs";
 
 const DECODER = JSON.stringify(fileURLToPath(new URL("decode.mjs", import.meta.url)));
 /** Shorter repetitions are left to gzip. */
-const SHORTEST_COPY = 24;
+const SHORTEST_COPY = 16;
+/** f32x4.mul, f32x4.add and f32x4.relaxed_madd; what is between the first two is fetched in so few characters. */
+const [MULTIPLY, ADD, MULTIPLY_ADD] = [
+  [0xfd, 0xe6, 0x01],
+  [0xfd, 0xe4, 0x01],
+  [0xfd, 0x85, 0x02],
+];
+const FETCH = ".{2,12}?";
 const BASES = { relaxed: "simd", "simd-threads": "simd", "relaxed-threads": "relaxed" };
 
 /**
@@ -20,17 +28,19 @@ export function embeddedBuilds() {
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^attention-wasm:/ }, ({ path }) => ({ path, namespace, sideEffects: false }));
       onLoad({ filter: /./, namespace }, async ({ path }) => {
-        const { frequent, steps } = await encoded();
+        const { frequent, steps, products, fused } = await encoded();
         const threaded = path.endsWith("threaded-builds");
         const contents = threaded
           ? `import { bytes as plain, unpack } from "attention-wasm:builds";
              const steps = ${JSON.stringify({ simd: steps["simd-threads"], relaxed: steps["relaxed-threads"] })};
              export const bytes = (build) => unpack(steps[build], plain(build));`
           : `import { decode } from ${DECODER};
-             const steps = ${JSON.stringify({ simd: steps.simd, relaxed: steps.relaxed })};
+             const simd = ${JSON.stringify(steps.simd[0])};
+             const relaxed = ${JSON.stringify(steps.relaxed)};
              export const unpack = (steps, base) => decode(${JSON.stringify(frequent)}, steps, base);
-             export const bytes = (build) =>
-               build === "simd" ? unpack(steps.simd) : unpack(steps.relaxed, bytes("simd"));`;
+             export const bytes = (build) => build === "simd"
+               ? unpack([simd])
+               : unpack(relaxed, unpack([simd.replace(${products}, ${JSON.stringify(fused)})]));`;
         return { contents, loader: "js", resolveDir: process.cwd() };
       });
     },
@@ -53,15 +63,18 @@ async function encode() {
   const texts = [];
   for (const [rank, byte] of ranks(frequent).entries()) texts[byte] = textOf(rank);
   const write = (bytes) => Array.from(bytes, (byte) => texts[byte]).join("");
+  const literal = (bytes) => write(bytes).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const products = new RegExp(`${literal(MULTIPLY)}(${FETCH})${literal(ADD)}`, "g");
+  const fused = `$1${write(MULTIPLY_ADD).replaceAll("$", "$$$$")}`;
   const steps = {};
   for (const [name, bytes] of Object.entries(builds)) {
-    const base = builds[BASES[name]];
+    const base = name === "relaxed" ? decode(frequent, [steps.simd[0].replace(products, fused)]) : builds[BASES[name]];
     steps[name] = base ? difference(base, bytes, write) : [write(bytes)];
     if (Buffer.compare(decode(frequent, steps[name], base), bytes) !== 0) {
       throw new Error(`${name}.wasm does not survive its encoding`);
     }
   }
-  return { frequent, steps };
+  return { frequent, steps, products, fused };
 }
 
 function textOf(rank) {
@@ -69,32 +82,36 @@ function textOf(rank) {
   return place < 128 ? String.fromCharCode(place) : String.fromCharCode(124 + (place >> 7), place & 127);
 }
 
-/** A text, where to copy from, how much, a text ...: from each place the longest copy of what `base` has. */
+/** A text, how much to pass over, how much to copy, a text ...: at each place the longest copy of what `base` has. */
 function difference(base, bytes, write) {
+  const source = Buffer.from(base);
   const places = new Map();
   const key = (from, at) => from.toString("latin1", at, at + SHORTEST_COPY);
-  for (let at = 0; at + SHORTEST_COPY <= base.length; at++) {
-    const list = places.get(key(base, at));
+  for (let at = 0; at + SHORTEST_COPY <= source.length; at++) {
+    const list = places.get(key(source, at));
     if (list) list.push(at);
-    else places.set(key(base, at), [at]);
+    else places.set(key(source, at), [at]);
   }
   const steps = [];
   let from = 0;
+  let passed = 0;
   for (let at = 0; at < bytes.length; ) {
     let best = 0;
     let place = 0;
     for (const candidate of places.get(key(bytes, at)) ?? []) {
       let length = 0;
-      while (at + length < bytes.length && bytes[at + length] === base[candidate + length]) length++;
-      if (length > best) [best, place] = [length, candidate];
+      while (at + length < bytes.length && bytes[at + length] === source[candidate + length]) length++;
+      const nearer = Math.abs(candidate - passed) < Math.abs(place - passed);
+      if (length > best || (length === best && nearer)) [best, place] = [length, candidate];
     }
     if (best < SHORTEST_COPY) {
       at++;
       continue;
     }
-    steps.push(write(bytes.subarray(from, at)), place, best);
+    steps.push(write(bytes.subarray(from, at)), place - passed, best);
     at += best;
     from = at;
+    passed = place + best;
   }
   if (from < bytes.length) steps.push(write(bytes.subarray(from)));
   return steps;
