@@ -217,6 +217,46 @@ export class RotaryParameters {
   scratch: usize;
 }
 
+/** Rows of one batch item that go into or come out of a cache. */
+@unmanaged @final
+export class CacheItem {
+  /** Rows [skip, skip + count) are positions [position, position + count). */
+  skip: i32;
+  count: i32;
+  position: i32;
+}
+
+/** Keys or values between a tensor and the pages of a cache. */
+@unmanaged @final
+export class CacheParameters {
+  batch: i32;
+  heads: i32;
+  /** Channels of a row. */
+  dim: i32;
+  /** Of the pages. */
+  dtype: i32;
+  /** 1: the chunks are laid out as values, 0: as keys; of int8 and int4 only. */
+  values: i32;
+  /** u32 [B, pages], as in AttentionParameters */
+  pages: usize;
+  pagesBatch: usize;
+  /** Of the first head's chunk in a page, between chunks, and for floats between the rows of one. */
+  chunk: usize;
+  chunkHead: usize;
+  chunkRow: usize;
+  /** [B, heads, n, dim] of rowsDtype; f32 where they are read back. rowBytes = bytes of one row's elements. */
+  rows: usize;
+  rowsBatch: usize;
+  rowsHead: usize;
+  rowsRow: usize;
+  rowBytes: usize;
+  rowsDtype: i32;
+  /** CacheItem [B] */
+  items: usize;
+  /** f32 [dim rounded up to CACHE_GROUP], for appending */
+  scratch: usize;
+}
+
 /** What a job computes. */
 export const OPERATION_FORWARD: i32 = 0;
 export const OPERATION_WEIGHTS: i32 = 1;

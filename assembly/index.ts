@@ -6,6 +6,8 @@ export { attentionTiles, attentionScratch, attentionForward } from "./attention/
 export { weightTiles, attentionWeights } from "./attention/weights";
 // Merge of partial results: (MergeParameters, first row, last row)
 export { mergeAttention } from "./attention/merge";
+// Rows into the pages of a cache, and back as float32: (CacheParameters)
+export { cacheAppend, cacheRead } from "./cache/transfer";
 // Rotary position embedding: (RotaryParameters, first row, last row)
 export { rotaryEmbedding } from "./layers/rotary";
 // Column sums: (from, rows, stride, n, dtype, to, scratch)

@@ -19,6 +19,15 @@ export type {
 export type { PoolingResult } from "./attention/pooling.js";
 export { alibiSlopes } from "./attention/position.js";
 export type { RotaryOptions } from "./attention/rotary.js";
+export { KVCache } from "./cache/kv-cache.js";
+export type {
+  AppendOptions,
+  CacheAttentionOptions,
+  CacheBytes,
+  CacheRotaryOptions,
+  ForkOptions,
+  KVCacheOptions,
+} from "./cache/options.js";
 export { Engine } from "./engine.js";
 export type { Build, EngineInfo } from "./engine/core.js";
 export type { LoadOptions, LoadSyncOptions } from "./engine/load.js";

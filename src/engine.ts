@@ -5,6 +5,8 @@ import { type AttentionPart, mergeAttention, type MergeOptions } from "./attenti
 import type { AnyTensor, AttentionOptions, AttentionResult, Exact } from "./attention/options.js";
 import { attentionPooling, type PoolingResult } from "./attention/pooling.js";
 import { rotaryEmbedding, type RotaryOptions } from "./attention/rotary.js";
+import { KVCache } from "./cache/kv-cache.js";
+import type { KVCacheOptions } from "./cache/options.js";
 import type { Core, EngineInfo } from "./engine/core.js";
 import { linear } from "./layers/linear.js";
 import type { HostData, HostTensor } from "./host-tensor.js";
@@ -111,6 +113,14 @@ export class Engine {
     options: MergeOptions = {},
   ): AttentionPart<T> {
     return mergeAttention(this.core, parts, options);
+  }
+
+  /**
+   * Room for the keys and values of `batch` sequences, appended to as they come: all of them up to `capacity`, a ring of
+   * the last `window`, or pages drawn on demand from a pool.
+   */
+  kvCache(options: KVCacheOptions): KVCache {
+    return KVCache.create(this.core, options);
   }
 
   /** x W^T + b as torch.nn.functional.linear: x [..., In], weight [Out, In], bias [Out]. */

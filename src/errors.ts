@@ -11,6 +11,7 @@ export type ErrorCode =
   | "ERR_DISPOSED"
   | "ERR_FOREIGN_TENSOR"
   | "ERR_OUT_OF_MEMORY"
+  | "ERR_CAPACITY"
   | "ERR_CLOSED"
   | "ERR_NO_SIMD"
   | "ERR_NO_RELAXED_SIMD"

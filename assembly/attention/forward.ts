@@ -2,12 +2,13 @@
 //
 // Source: Dao et al. 2022 (FlashAttention), algorithm 1; the partition into tiles of 64 queries follows the shapes only.
 // Contract: parameters are valid (the host checked them); any thread may run any tile, each with its own scratch memory.
-import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, TILE_KEYS, TILE_ROWS } from "../abi";
+import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, TILE_ROWS } from "../abi";
+import { pagePresent } from "../cache/page";
 import { exp2, LN2, log, madd, maximum } from "../simd/math";
 import { gatherBiases, hasBiases } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
-import { describeRows, highest, lowest } from "./rows";
+import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
 import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
@@ -52,9 +53,10 @@ function forwardTile(P: AttentionParameters, W: Workspace, b: i32, keyHead: i32,
   const end = highest(W.high, lanes) + 1;
   if (begin < end) {
     packQueries(P, W, b, lanes);
-    const step = P.blockTable ? MASK_BLOCK : TILE_KEYS;
-    for (let block = begin - begin % step; block < end; block += step) {
-      visitBlock(P, W, item, b, keyHead, lanes, max(block, begin), min(block + step, end));
+    const step = blockKeys(P);
+    for (let block = firstBlock(P, begin, step); block < end; block = nextBlock(P, block, begin, step)) {
+      if (!pagePresent(P, b, block)) continue;
+      visitBlock(P, W, item, b, keyHead, lanes, firstKey(P, block, begin), min(block + step, end));
     }
   }
   finishRows(P, W, b, n);
@@ -86,8 +88,8 @@ function visitBlock(
   for (let r = 0; r < lanes; r += LANES) {
     const low = W.low + (<usize>r << 2);
     const high = W.high + (<usize>r << 2);
-    const from = max(begin, lowest(low, LANES));
-    const to = min(end, highest(high, LANES) + 1);
+    const from = firstKey(P, begin, lowest(low, LANES));
+    const to = lastKey(P, from, min(end, highest(high, LANES) + 1), lowest(low, LANES));
     if (from >= to) continue;
     if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, to)) continue;
     // Read only once some query needs it
@@ -100,7 +102,7 @@ function visitBlock(
     const skipped = <usize>(from - begin);
     rawScores(P, W, key + skipped * kStride, kStride, count, W.queries + (<usize>(r * P.headDim) << 2));
     if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biased ? W.biases : 0, STAGE_MASKED);
-    if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(W, from, count, low, high);
+    if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(P, W, from, count, low, high);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,

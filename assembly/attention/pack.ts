@@ -1,5 +1,6 @@
 // Moving tensors into the shape the micro-kernels read, and results back.
-import { AttentionParameters, DTYPE_FLOAT32, LANES, SIMILARITY_COSINE } from "../abi";
+import { AttentionParameters, DTYPE_FLOAT32, LANES, PAGE_KEYS, SIMILARITY_COSINE } from "../abi";
+import { pageAt, quantised, readQuantised } from "../cache/page";
 import { elementShift, narrowRow, widenRow } from "../simd/convert";
 import { paddedValueDim, valuesInPlace, Workspace } from "./workspace";
 
@@ -89,16 +90,37 @@ export function packQueries(P: AttentionParameters, W: Workspace, b: i32, n: i32
   }
 }
 
+/**
+ * Address of row `begin` of one head: in a tensor, or in the page that holds the whole block; there the address of the
+ * chunk where its rows are no rows.
+ * @param head address of the head in batch item 0, or its offset in a page
+ */
+function firstRow(P: AttentionParameters, b: i32, begin: i32, head: usize, batch: usize, row: usize): usize {
+  if (!P.pages) return head + <usize>b * batch + <usize>begin * row;
+  const chunk = pageAt(P.pages + <usize>b * P.pagesBatch, begin) + head;
+  return quantised(P.keyDtype) ? chunk : chunk + <usize>(begin & (PAGE_KEYS - 1)) * row;
+}
+
+/** to f32 [end - begin][n] = rows of P.keyDtype from where firstRow says. */
+function widenRows(
+  P: AttentionParameters, from: usize, row: usize, begin: i32, end: i32, n: i32, to: usize, stride: usize, values: bool,
+): void {
+  const isQuantised = quantised(P.keyDtype);
+  for (let j = begin; j < end; j++, to += stride) {
+    if (isQuantised) readQuantised(from, j & (PAGE_KEYS - 1), n, P.keyDtype, values, to);
+    else widenRow(from + <usize>(j - begin) * row, to, n, P.keyDtype);
+  }
+}
+
 /** Keys [begin, end) as f32 rows: in place, or widened into W.keys. Also fills W.keyNorms with cosine. */
 export function keyBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: i32, begin: i32, end: i32): usize {
   const D = P.headDim;
-  const key = P.key + <usize>b * P.keyBatch + <usize>keyHead * P.keyHead + <usize>begin * P.keyRow;
+  const head = P.key + <usize>keyHead * P.keyHead;
+  const key = firstRow(P, b, begin, head, P.keyBatch, P.keyRow);
   let rows = key;
   if (P.keyDtype != DTYPE_FLOAT32) {
     rows = W.keys;
-    for (let j = 0; j < end - begin; j++) {
-      widenRow(key + <usize>j * P.keyRow, rows + (<usize>(j * D) << 2), D, P.keyDtype);
-    }
+    widenRows(P, key, P.keyRow, begin, end, D, rows, <usize>D << 2, false);
   }
   if (P.similarity == SIMILARITY_COSINE) {
     const stride = keyStride(P);
@@ -118,14 +140,13 @@ export function keyStride(P: AttentionParameters): usize {
 
 /** Values [begin, end) as f32 rows of Dv rounded up to 4: in place, or widened and zero-padded into W.values. */
 export function valueBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: i32, begin: i32, end: i32): usize {
-  const value = P.value + <usize>b * P.valueBatch + <usize>keyHead * P.valueHead + <usize>begin * P.valueRow;
+  const head = P.value + <usize>keyHead * P.valueHead;
+  const value = firstRow(P, b, begin, head, P.valueBatch, P.valueRow);
   if (valuesInPlace(P)) return value;
   const stride = <usize>paddedValueDim(P) << 2;
-  for (let j = 0; j < end - begin; j++) {
-    const to = W.values + <usize>j * stride;
-    v128.store(to + stride - 16, f32x4.splat(0));
-    widenRow(value + <usize>j * P.valueRow, to, P.valueDim, P.keyDtype);
-  }
+  let last = W.values + stride - 16;
+  for (let j = begin; j < end; j++, last += stride) v128.store(last, f32x4.splat(0));
+  widenRows(P, value, P.valueRow, begin, end, P.valueDim, W.values, stride, true);
   return W.values;
 }
 

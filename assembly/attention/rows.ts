@@ -2,7 +2,10 @@
 //
 // Rows run over queries first and, inside a query, over the heads of one group: row = i * G + g. So the heads that
 // share a key head fill the lanes together, and a tile spans few neighbouring queries, whose intervals are alike.
-import { AttentionParameters, BatchItem, LANES } from "../abi";
+//
+// With pinned keys (attention sinks: Xiao et al. 2023) a row sees [0, pinned) besides, below its `high`; where that touches
+// its interval the two are one, so only rows with low > pinned see two intervals.
+import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, TILE_KEYS } from "../abi";
 import { Workspace } from "./workspace";
 
 /** An interval that contains no key. */
@@ -32,6 +35,10 @@ export function describeRows(
       const diagonal = <i64>i + <i64>item.diagonal;
       if (P.left >= 0) low = <i32>max<i64>(0, min<i64>(diagonal - <i64>P.left, NO_KEY));
       if (P.right >= 0) high = <i32>min<i64>(high, diagonal + <i64>P.right);
+      if (P.pinned > 0) {
+        if (low > high) high = min(high, P.pinned - 1);
+        if (low > high || low <= P.pinned) low = 0;
+      }
       if (i >= item.queryLength || low > high) {
         low = NO_KEY;
         high = -1;
@@ -43,6 +50,32 @@ export function describeRows(
     store<i32>(W.low + at, low);
     store<i32>(W.high + at, high);
   }
+}
+
+/** Keys visited at once: as many as a block of a block mask, or a page, has. */
+export function blockKeys(P: AttentionParameters): i32 {
+  return (P.blockTable | P.pages) != 0 ? MASK_BLOCK : TILE_KEYS;
+}
+
+/** The first block of a tile whose intervals begin at `begin`: the one that holds it, or that of the pinned keys. */
+export function firstBlock(P: AttentionParameters, begin: i32, step: i32): i32 {
+  return P.pinned > 0 ? 0 : begin - begin % step;
+}
+
+/** The block after this one, past what lies between the pinned keys and `begin`. */
+export function nextBlock(P: AttentionParameters, block: i32, begin: i32, step: i32): i32 {
+  const next = block + step;
+  return next >= P.pinned ? max(next, begin - begin % step) : next;
+}
+
+/** The first key of a block that some row may see. */
+export function firstKey(P: AttentionParameters, block: i32, begin: i32): i32 {
+  return block < P.pinned ? block : max(block, begin);
+}
+
+/** One past the last key of [.., to) that rows whose intervals begin at `low` may see, in a block from `from` on. */
+export function lastKey(P: AttentionParameters, from: i32, to: i32, low: i32): i32 {
+  return from < P.pinned && low >= to ? min(to, P.pinned) : to;
 }
 
 // Extremes of an interval bound over n rows, n a multiple of 8.

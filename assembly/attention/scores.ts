@@ -78,7 +78,10 @@ function addBiases(scores: usize, end: usize, biases: usize): void {
 }
 
 /** Forbids keys outside each query's interval: key `begin` + j for j in [0, n), low and high i32 [8]. */
-export function applyIntervals(W: Workspace, begin: i32, n: i32, low: usize, high: usize): void {
+export function applyIntervals(
+  P: AttentionParameters, W: Workspace, begin: i32, n: i32, low: usize, high: usize,
+): void {
+  const pinned = P.pinned - begin;
   const lowA = v128.load(low);
   const lowB = v128.load(low, 16);
   const highA = v128.load(high);
@@ -87,8 +90,12 @@ export function applyIntervals(W: Workspace, begin: i32, n: i32, low: usize, hig
   let s = W.scores;
   for (let j = 0; j < n; j++, s += 32) {
     const key = i32x4.splat(begin + j);
-    const seenA = v128.and(i32x4.ge_s(key, lowA), i32x4.le_s(key, highA));
-    const seenB = v128.and(i32x4.ge_s(key, lowB), i32x4.le_s(key, highB));
+    let seenA = i32x4.le_s(key, highA);
+    let seenB = i32x4.le_s(key, highB);
+    if (j >= pinned) {
+      seenA = v128.and(seenA, i32x4.ge_s(key, lowA));
+      seenB = v128.and(seenB, i32x4.ge_s(key, lowB));
+    }
     v128.store(s, v128.bitselect(v128.load(s), forbidden, seenA));
     v128.store(s, v128.bitselect(v128.load(s, 16), forbidden, seenB), 16);
   }

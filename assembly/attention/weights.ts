@@ -1,12 +1,11 @@
 // Scores and softmax weights of chosen queries and heads, recomputed tile by tile from the maximum and sum of each row
 // that the forward kept: the only kernel that writes a matrix of queries by keys, and only the part that was asked for.
-import {
-  AttentionParameters, BatchItem, LANES, MASK_BLOCK, STAGE_MASKED, STAGE_WEIGHTS, TILE_KEYS, TILE_ROWS,
-} from "../abi";
+import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, STAGE_WEIGHTS, TILE_ROWS } from "../abi";
+import { pagePresent } from "../cache/page";
 import { exp2 } from "../simd/math";
 import { gatherBiases, hasBiases } from "./masks";
 import { keyBlock, keyStride, packQueries } from "./pack";
-import { describeRows, highest, lowest } from "./rows";
+import { blockKeys, describeRows, firstBlock, firstKey, highest, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { openWorkspace, Workspace } from "./workspace";
 
@@ -53,17 +52,18 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
   const begin = lowest(W.low, lanes);
   const end = highest(W.high, lanes) + 1;
   if (begin >= end) return;
-  const step = P.blockTable ? MASK_BLOCK : TILE_KEYS;
+  const step = blockKeys(P);
   const stride = keyStride(P);
-  for (let block = begin - begin % step; block < end; block += step) {
-    const from = max(block, begin);
+  for (let block = firstBlock(P, begin, step); block < end; block = nextBlock(P, block, begin, step)) {
+    if (!pagePresent(P, b, block)) continue;
+    const from = firstKey(P, block, begin);
     const count = min(block + step, end) - from;
     const key = keyBlock(P, W, b, keyHead, from, from + count);
     for (let r = 0; r < lanes; r += LANES) {
       if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, from + count)) continue;
       rawScores(P, W, key, stride, count, W.queries + (<usize>(r * P.headDim) << 2));
       if (!late) applySteps(P, W, count, W.keyNorms, biased ? W.biases : 0, P.stage);
-      if (masked) applyIntervals(W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
+      if (masked) applyIntervals(P, W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
       if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count, softmaxFactor(P, late));
       const rows = min(LANES, n - r);
       for (let k = 0; k < rows; k++) {

@@ -43,11 +43,11 @@ export function paddedValueDim(P: AttentionParameters): i32 {
   return (P.valueDim + 3) & ~3;
 }
 
-/** Values are read in place when they are f32 and their rows are whole register tiles. */
+/** Values are read in place when they are f32 and their rows are whole register tiles, as those of pages are. */
 // @ts-ignore: decorator
 @inline
 export function valuesInPlace(P: AttentionParameters): bool {
-  return P.keyDtype == DTYPE_FLOAT32 && (P.valueDim & 3) == 0;
+  return P.keyDtype == DTYPE_FLOAT32 && ((P.valueDim & 3) == 0 || P.pages != 0);
 }
 
 /** The workspace at the start of `base`, ready for a call. */

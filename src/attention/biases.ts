@@ -20,6 +20,8 @@ export interface Sizes {
   readonly heads: number;
   readonly queryLength: number;
   readonly keyLength: number;
+  /** [B], where the keys are in a cache: how many each batch item has. */
+  readonly cached?: Int32Array | undefined;
   /** [..., H, Sq, Sk] with the query's leading axes, at least rank 4. */
   readonly scores: readonly number[];
 }

@@ -13,11 +13,11 @@ export interface CheckedDiagonal {
 }
 
 export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedDiagonal {
-  const { batch, queryLength, keyLength } = sizes;
-  const keyLengths = checkLengths("keyLengths", options.keyLengths, batch, keyLength);
+  const { batch, queryLength, keyLength, cached } = sizes;
+  const keyLengths = cached ?? checkLengths("keyLengths", options.keyLengths, batch, keyLength);
   const queryLengths = checkLengths("queryLengths", options.queryLengths, batch, queryLength);
   const window = checkWindow(options.window);
-  const causal = options.causal === undefined ? false : options.causal;
+  const causal = options.causal === undefined ? cached !== undefined : options.causal;
   const offsets = checkCausal(causal, sizes, keyLengths, queryLengths);
   if (window.offset !== undefined && causal !== false) {
     throw wrongValue(
@@ -35,7 +35,7 @@ export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedD
   return { left: window.left, right, items };
 }
 
-function checkLengths(name: "keyLengths" | "queryLengths", value: unknown, batch: number, length: number): Int32Array {
+export function checkLengths(name: string, value: unknown, batch: number, length: number): Int32Array {
   if (value === undefined) return new Int32Array(batch).fill(length);
   const lengths = integers(name, value, 0, length);
   if (lengths.length !== batch) {
@@ -63,8 +63,11 @@ function checkWindow(value: unknown): { left: number; right: number; offset: Dia
 
 /** Query i stands at key position i + offset: one offset per batch item. */
 function checkCausal(causal: unknown, sizes: Sizes, keyLengths: Int32Array, queryLengths: Int32Array): Int32Array {
-  const { batch, queryLength, keyLength } = sizes;
+  const { batch, queryLength, keyLength, cached } = sizes;
   const offsets = new Int32Array(batch);
+  const atTheEnd = () => offsets.map((_, b) => keyLengths[b]! - queryLengths[b]!);
+  // The queries over a cache are its last tokens, causal or not
+  if (cached && typeof causal === "boolean") return atTheEnd();
   if (causal === false || causal === "upper-left") return offsets;
   if (causal === true) {
     if (queryLength !== keyLength) {
@@ -76,7 +79,7 @@ function checkCausal(causal: unknown, sizes: Sizes, keyLengths: Int32Array, quer
     }
     return offsets;
   }
-  if (causal === "lower-right") return offsets.map((_, b) => keyLengths[b]! - queryLengths[b]!);
+  if (causal === "lower-right") return atTheEnd();
   if (typeof causal === "object" && causal !== null && !Array.isArray(causal)) {
     knownOptions(causal, ["offset"]);
     return checkOffset("causal.offset", (causal as Diagonal).offset, batch);

@@ -139,8 +139,8 @@ interface Nested {
 }
 
 /** Rejects options that do not exist, also where the compiler infers the literal's own type. */
-export type Exact<O> = {
-  readonly [K in keyof O]: K extends keyof AttentionOptions
+export type Exact<O, Known = AttentionOptions> = {
+  readonly [K in keyof O]: K extends keyof Known
     ? K extends keyof Nested
       ? O[K] extends Nested[K]
         ? { readonly [N in keyof O[K]]: N extends keyof Nested[K] ? O[K][N] : never }

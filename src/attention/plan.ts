@@ -14,7 +14,7 @@ import { contiguousRows, floatCode, headSize, type Operand, operand, place, same
 import { flattenAxes, showShape } from "../shape.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import { type AttentionFields, checkBiases, type Placement, type Sizes } from "./biases.js";
-import { checkDiagonal } from "./diagonal.js";
+import { type CheckedDiagonal, checkDiagonal } from "./diagonal.js";
 import type { AttentionOptions, WeightSelection } from "./options.js";
 
 export const ATTENTION_OPTIONS = [
@@ -44,8 +44,10 @@ const SIMILARITIES = {
   "squared-euclidean": SIMILARITY_SQUARED_EUCLIDEAN,
 };
 
+export type Layout = "BHSD" | "BSHD";
+
 /** One tensor of the call, seen as [B, H, S, D] whatever its rank and layout; strides in bytes. */
-interface Heads {
+export interface Heads {
   readonly operand: Operand;
   readonly batch: number;
   readonly heads: number;
@@ -54,6 +56,17 @@ interface Heads {
   readonly batchStride: number;
   readonly headStride: number;
   readonly rowStride: number;
+}
+
+/** The keys and values a query attends to, wherever they are. */
+export interface Keys {
+  readonly heads: number;
+  readonly length: number;
+  readonly valueDim: number;
+  /** Lengths of a cache's batch items, at whose ends the queries stand. */
+  readonly cached?: Int32Array;
+  /** Places them and sets the fields that describe them. */
+  readonly place: Placement;
 }
 
 /** A call that passed every check. */
@@ -67,6 +80,7 @@ export interface AttentionPlan extends Sizes {
   readonly outputShape: readonly number[];
   readonly outputStrides: { batch: number; head: number; row: number };
   readonly lseShape: readonly number[];
+  readonly diagonal: CheckedDiagonal;
   readonly returnLse: boolean;
   readonly selection: CheckedSelection | undefined;
   /** Shape of weights or scores for a number of heads and rows. */
@@ -92,20 +106,52 @@ export function planAttention(
 ): AttentionPlan {
   core.open();
   knownOptions(options, known);
-  const layout = choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]);
+  const layout = checkLayout(options.layout);
   const query = readHeads(operand(core, "query", queryArgument), layout);
   const key = readHeads(operand(core, "key", keyArgument), layout);
   const value = readHeads(operand(core, "value", valueArgument), layout);
-  const resident = sameSide([query.operand, key.operand, value.operand]);
+  sameSide([query.operand, key.operand, value.operand]);
   sameDType(query.operand, key.operand, value.operand);
   checkShapes(query, key, value, layout);
+  const keys: Keys = {
+    heads: key.heads,
+    length: key.length,
+    valueDim: value.dim,
+    place(scope, fields) {
+      // The same host array for several arguments is copied once
+      Object.assign(fields, placeShared(scope, fields.query!, query, key, value));
+      fields.keyDtype = floatCode(key.operand);
+      fields.keyBatch = key.batch === 1 ? 0 : key.batchStride;
+      fields.keyHead = key.headStride;
+      fields.keyRow = key.rowStride;
+      fields.valueBatch = value.batch === 1 ? 0 : value.batchStride;
+      fields.valueHead = value.headStride;
+      fields.valueRow = value.rowStride;
+    },
+  };
+  return planQuery(core, query, layout, keys, options, additive);
+}
 
+export function checkLayout(layout: unknown): Layout {
+  return choice("layout", layout === undefined ? "BHSD" : layout, ["BHSD", "BSHD"]);
+}
+
+/** The plan of a query over keys whose shapes fit it. */
+export function planQuery(
+  core: Core,
+  query: Heads,
+  layout: Layout,
+  keys: Keys,
+  options: AttentionOptions,
+  additive?: Operand,
+): AttentionPlan {
   const sizes: Sizes = {
     batch: query.batch,
     heads: query.heads,
     queryLength: query.length,
-    keyLength: key.length,
-    scores: scoresShape(query, key.length),
+    keyLength: keys.length,
+    cached: keys.cached,
+    scores: scoresShape(query, keys.length),
   };
   const similarity = choice(
     "similarity",
@@ -124,57 +170,48 @@ export function planAttention(
   const selection = checkSelection("returnWeights", options.returnWeights, sizes);
 
   const rank = query.operand.shape.length;
-  const outputShape = query.operand.shape.with(-1, value.dim);
+  const outputShape = query.operand.shape.with(-1, keys.valueDim);
   const weightsShape = (heads: number, rows: number): number[] => {
     const lead = query.operand.shape.slice(0, Math.max(0, rank - 3));
-    return rank === 2 ? [rows, key.length] : [...lead, heads, rows, key.length];
+    return rank === 2 ? [rows, keys.length] : [...lead, heads, rows, keys.length];
   };
   return {
     ...sizes,
     query: query.operand,
-    resident,
+    resident: query.operand.tensor !== undefined,
     headDim: query.dim,
-    valueDim: value.dim,
-    pairs: query.batch * query.heads * query.length * key.length,
+    valueDim: keys.valueDim,
+    pairs: query.batch * query.heads * query.length * keys.length,
     outputShape,
-    outputStrides: packedStrides(query, value.dim, layout, ELEMENT_BYTES[query.operand.dtype]),
+    outputStrides: packedStrides(query, keys.valueDim, layout, ELEMENT_BYTES[query.operand.dtype]),
     lseShape: weightsShape(query.heads, query.length).slice(0, -1),
+    diagonal,
     returnLse,
     selection,
     weightsShape,
     place(scope) {
       const fields: AttentionFields = {
         batch: query.batch,
-        keyHeads: key.heads,
-        groups: key.heads === 0 ? 0 : query.heads / key.heads,
+        keyHeads: keys.heads,
+        groups: keys.heads === 0 ? 0 : query.heads / keys.heads,
         queryLength: query.length,
-        keyLength: key.length,
+        keyLength: keys.length,
         headDim: query.dim,
-        valueDim: value.dim,
+        valueDim: keys.valueDim,
         dtype: floatCode(query.operand),
-        keyDtype: floatCode(key.operand),
         query: place(scope, query.operand),
         queryBatch: query.batchStride,
         queryHead: query.headStride,
         queryRow: query.rowStride,
-        keyBatch: key.batch === 1 ? 0 : key.batchStride,
-        keyHead: key.headStride,
-        keyRow: key.rowStride,
-        valueBatch: value.batch === 1 ? 0 : value.batchStride,
-        valueHead: value.headStride,
-        valueRow: value.rowStride,
         similarity: additive ? SIMILARITY_ADDITIVE : SIMILARITIES[similarity],
         scale,
         softcap,
         // 2^shift >= Sk + 1: sums of probabilities, a sink among them, stay below 1
-        shift: Math.ceil(Math.log2(key.length + 2)),
+        shift: Math.ceil(Math.log2(keys.length + 2)),
         left: diagonal.left,
         right: diagonal.right,
       };
-      // The same host array for several arguments is copied once
-      const { key: keyAddress, value: valueAddress } = placeShared(scope, fields.query!, query, key, value);
-      fields.key = keyAddress;
-      fields.value = valueAddress;
+      keys.place(scope, fields);
       fields.items = placeItems(scope, diagonal.items);
       if (additive) fields.additive = place(scope, additive);
       for (const placement of placements) placement(scope, fields);
@@ -195,7 +232,7 @@ function placeItems(scope: CallScope, items: Int32Array): number {
   return scope.copyIn(items);
 }
 
-function readHeads(argument: Operand, layout: "BHSD" | "BSHD"): Heads {
+export function readHeads(argument: Operand, layout: Layout): Heads {
   const { name, shape, strides, dtype } = argument;
   const rank = shape.length;
   if (rank < 2) {
@@ -227,9 +264,8 @@ function scoresShape(query: Heads, keyLength: number): number[] {
   return [...(lead.length === 0 ? [1] : lead), query.heads, query.length, keyLength];
 }
 
-/** Byte strides of a packed output. */
-function packedStrides(query: Heads, dim: number, layout: "BHSD" | "BSHD", bytes: number) {
-  const { heads, length } = query;
+/** Byte strides of a packed tensor with the heads and rows of another. */
+export function packedStrides({ heads, length }: Heads, dim: number, layout: Layout, bytes: number) {
   const batch = heads * length * dim * bytes;
   return layout === "BHSD"
     ? { batch, head: length * dim * bytes, row: dim * bytes }
@@ -237,7 +273,7 @@ function packedStrides(query: Heads, dim: number, layout: "BHSD" | "BSHD", bytes
 }
 
 /** Throws unless key and value fit the query; messages count axes as the caller wrote them. */
-function checkShapes(query: Heads, key: Heads, value: Heads, layout: "BHSD" | "BSHD"): void {
+function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layout): void {
   const rank = query.operand.shape.length;
   for (const { operand: other } of [key, value]) {
     if (other.shape.length !== rank) {

@@ -59,17 +59,28 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
   core.open();
   knownOptions(options, ["base", "interleaved", "rotaryDim", "positions", "offset", "cos", "sin", "layout"]);
   const x = operand(core, "input", input);
+  const rotate = planRotary(core, x, options);
+  return core.call((scope) => {
+    const output = new Result(scope, x.tensor !== undefined, x.shape, x.dtype);
+    rotate(scope, output.address);
+    return output.take(x) as T;
+  });
+}
+
+/** Checks everything; what it returns places the input and writes it, rotated and packed, to an address. */
+export function planRotary(core: Core, x: Operand, options: RotaryOptions): (scope: CallScope, output: number) => void {
   const dtype = floatCode(x);
   contiguousRows(x);
   const { shape, strides } = x;
   const rank = shape.length;
-  if (rank < 2) throw wrongValue("ERR_SHAPE", `input.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
+  if (rank < 2)
+    throw wrongValue("ERR_SHAPE", `${x.name}.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
   const swapped =
     choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]) === "BSHD" && rank > 2;
   const sequence = swapped ? rank - 3 : rank - 2;
   const head = swapped ? rank - 2 : rank - 3;
   const lead = Math.max(0, rank - 3);
-  const [batch, batchStride] = flattenAxes("input", shape.slice(0, lead), strides.slice(0, lead));
+  const [batch, batchStride] = flattenAxes(x.name, shape.slice(0, lead), strides.slice(0, lead));
   const length = shape[sequence]!;
   const heads = rank === 2 ? 1 : shape[head]!;
   const headDim = shape[rank - 1]!;
@@ -78,8 +89,7 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
   const interleaved = options.interleaved !== undefined && boolean("interleaved", options.interleaved);
   const tables = checkTables(core, options, batch, length, rotaryDim);
 
-  return core.call((scope) => {
-    const output = new Result(scope, x.tensor !== undefined, shape, x.dtype);
+  return (scope, output) => {
     const bytes = ELEMENT_BYTES[x.dtype];
     const packed = contiguousStrides(shape).map((stride) => stride * bytes);
     const parameters = scope.block(rotaryParameters, {
@@ -94,7 +104,7 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
       inputBatch: batchStride * bytes,
       inputHead: rank === 2 ? 0 : strides[head]! * bytes,
       inputRow: strides[sequence]! * bytes,
-      output: output.address,
+      output,
       outputBatch: heads * length * headDim * bytes,
       outputHead: rank === 2 ? 0 : packed[head]!,
       outputRow: packed[sequence]!,
@@ -106,8 +116,7 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
       scratch: scope.allocate(headDim * 8),
     });
     core.kernels.rotaryEmbedding(parameters, 0, batch * heads * length);
-    return output.take(x) as T;
-  });
+  };
 }
 
 function checkTables(core: Core, options: RotaryOptions, batch: number, length: number, rotaryDim: number): Tables {

@@ -20,6 +20,7 @@ const ENGINE_CODES: Record<ErrorCode, true> = {
   ERR_DISPOSED: true,
   ERR_FOREIGN_TENSOR: true,
   ERR_OUT_OF_MEMORY: true,
+  ERR_CAPACITY: true,
   ERR_CLOSED: true,
   ERR_NO_SIMD: true,
   ERR_NO_RELAXED_SIMD: true,

@@ -175,6 +175,41 @@ export const rotaryParameters = {
   floats: {},
 } as const satisfies Layout;
 
+export const cacheItem = {
+  words: 3,
+  integers: {
+    skip: 0,
+    count: 1,
+    position: 2,
+  },
+  floats: {},
+} as const satisfies Layout;
+
+export const cacheParameters = {
+  words: 18,
+  integers: {
+    batch: 0,
+    heads: 1,
+    dim: 2,
+    dtype: 3,
+    values: 4,
+    pages: 5,
+    pagesBatch: 6,
+    chunk: 7,
+    chunkHead: 8,
+    chunkRow: 9,
+    rows: 10,
+    rowsBatch: 11,
+    rowsHead: 12,
+    rowsRow: 13,
+    rowBytes: 14,
+    rowsDtype: 15,
+    items: 16,
+    scratch: 17,
+  },
+  floats: {},
+} as const satisfies Layout;
+
 export const jobQueue = {
   words: 9,
   integers: {
