@@ -12,10 +12,16 @@ import { choice, knownOptions } from "../checks.js";
 import { Result } from "../operand.js";
 import type { AttentionFields } from "./biases.js";
 import type { AnyTensor, AttentionOptions, AttentionResult, WeightSelection } from "./options.js";
+import { remember, repeat } from "./repeat.js";
 import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAttention, checkSelection } from "./plan.js";
 
 export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
-  return runAttention<T>(core, planAttention(core, query, key, value, options));
+  const tensors = [query, key, value];
+  const again = repeat(core, tensors, options);
+  if (again) return again as FullResult<T>;
+  return runAttention<T>(core, planAttention(core, query, key, value, options), (plan, parameters) =>
+    remember(core, tensors, options, plan, parameters),
+  );
 }
 
 /** Everything the options may have asked for. */
@@ -24,7 +30,12 @@ export type FullResult<T extends AnyTensor> = AttentionResult<
   AttentionOptions & { returnLse: true; returnWeights: true }
 >;
 
-export function runAttention<T extends AnyTensor>(core: Core, plan: AttentionPlan): FullResult<T> {
+/** @param placed is told of the parameter block before the kernel runs */
+export function runAttention<T extends AnyTensor>(
+  core: Core,
+  plan: AttentionPlan,
+  placed?: (plan: AttentionPlan, parameters: number) => void,
+): FullResult<T> {
   return core.call((scope) => {
     const { resident, query, selection } = plan;
     const output = new Result(scope, resident, plan.outputShape, query.dtype);
@@ -39,7 +50,8 @@ export function runAttention<T extends AnyTensor>(core: Core, plan: AttentionPla
     if (weights) placeStatistics(scope, plan, fields);
 
     const parameters = scope.block(attentionParameters, fields);
-    core.compute(scope, "forward", parameters, plan.pairs * (plan.headDim + plan.valueDim));
+    placed?.(plan, parameters);
+    core.compute(scope, "forward", parameters, plan.work);
     if (selection && weights) {
       writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan);
     }
@@ -119,5 +131,5 @@ function writeStage(
     heads: selection.heads ? scope.copyIn(selection.heads) : 0,
     headCount: selection.heads?.length ?? plan.heads,
   });
-  core.compute(scope, "weights", parameters, plan.pairs * plan.headDim);
+  core.compute(scope, "weights", parameters, plan.work);
 }

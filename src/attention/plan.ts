@@ -75,8 +75,8 @@ export interface AttentionPlan extends Sizes {
   readonly resident: boolean;
   readonly headDim: number;
   readonly valueDim: number;
-  /** Scores there are, masked ones too. */
-  readonly pairs: number;
+  /** Multiply-adds, of masked keys too. */
+  readonly work: number;
   readonly outputShape: readonly number[];
   readonly outputStrides: { batch: number; head: number; row: number };
   readonly lseShape: readonly number[];
@@ -181,7 +181,7 @@ export function planQuery(
     resident: query.operand.tensor !== undefined,
     headDim: query.dim,
     valueDim: keys.valueDim,
-    pairs: query.batch * query.heads * query.length * keys.length,
+    work: query.batch * query.heads * query.length * keys.length * (query.dim + keys.valueDim),
     outputShape,
     outputStrides: packedStrides(query, keys.valueDim, layout, ELEMENT_BYTES[query.operand.dtype]),
     lseShape: weightsShape(query.heads, query.length).slice(0, -1),
