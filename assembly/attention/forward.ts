@@ -5,7 +5,7 @@
 import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, TILE_ROWS } from "../abi";
 import { pagePresent } from "../cache/page";
 import { exp2, LN2, log, madd, maximum } from "../simd/math";
-import { gatherBiases, hasBiases } from "./masks";
+import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
@@ -91,7 +91,12 @@ function visitBlock(
     const from = firstKey(P, begin, lowest(low, LANES));
     const to = lastKey(P, from, min(end, highest(high, LANES) + 1), lowest(low, LANES));
     if (from >= to) continue;
-    if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, to)) continue;
+    let biases: usize = 0;
+    if (biased) {
+      const seen = gatherBiases(P, W, item, b, keyHead, r, from, to);
+      if (seen == NOTHING_SEEN) continue;
+      if (seen == GATHERED) biases = W.biases;
+    }
     // Read only once some query needs it
     if (!key) {
       key = keyBlock(P, W, b, keyHead, begin, end);
@@ -101,7 +106,7 @@ function visitBlock(
     const count = to - from;
     const skipped = <usize>(from - begin);
     rawScores(P, W, key + skipped * kStride, kStride, count, W.queries + (<usize>(r * P.headDim) << 2));
-    if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biased ? W.biases : 0, STAGE_MASKED);
+    if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biases, STAGE_MASKED);
     if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(P, W, from, count, low, high);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),

@@ -1,21 +1,36 @@
 // Everything that is added to scores or forbids them, gathered into one tile before the products: so a tile that a
 // mask empties costs no products, and the score steps see one addition whatever the caller combined.
 import { AttentionParameters, BatchItem, BLOCK_EMPTY, BLOCK_FULL, LANES, MASK_BLOCK } from "../abi";
+import { addRows, BiasRows, MaskRows } from "./mask-rows";
 import { Workspace } from "./workspace";
 
 const FORBIDDEN: f32 = -Infinity;
+
+/** What gatherBiases found: no query may attend, something was gathered, every query sees every key and nothing is added. */
+export const NOTHING_SEEN: i32 = 0;
+export const GATHERED: i32 = 1;
+export const ALL_SEEN: i32 = 2;
 
 /** Whether anything but intervals shapes the scores. */
 export function hasBiases(P: AttentionParameters): bool {
   return (P.mask | P.bias | P.querySegments | P.alibiSlopes | P.relativeBias | P.blockTable) != 0;
 }
 
-/** Whether a block mask leaves these 8 queries anything among the keys of the block that holds key `begin`. */
-function blockAttends(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32): bool {
+/** Whether anything but intervals and block masks does. */
+function hasMore(P: AttentionParameters): bool {
+  return (P.mask | P.bias | P.querySegments | P.alibiSlopes | P.relativeBias) != 0;
+}
+
+/** What a block mask leaves these 8 queries among the keys of the block that holds key `begin`. */
+function blockSeen(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32): i32 {
+  let empty = true;
+  let full = true;
   for (let lane = 0; lane < LANES; lane++) {
-    if (blockEntry(P, W, b, r + lane, begin) != BLOCK_EMPTY) return true;
+    const entry = blockEntry(P, W, b, r + lane, begin);
+    empty = empty && entry == BLOCK_EMPTY;
+    full = full && entry == BLOCK_FULL;
   }
-  return false;
+  return empty ? NOTHING_SEEN : full ? ALL_SEEN : GATHERED;
 }
 
 function blockEntry(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32): i32 {
@@ -26,14 +41,14 @@ function blockEntry(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin:
   );
 }
 
-/**
- * W.biases f32 [end - begin][8] for the 8 queries from row r on.
- * Returns whether any of them may attend to any of these keys.
- */
+/** W.biases f32 [end - begin][8] for the 8 queries from row r on, unless there is nothing to gather. */
 export function gatherBiases(
   P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, keyHead: i32, r: i32, begin: i32, end: i32,
-): bool {
-  if (P.blockTable && !blockAttends(P, W, b, r, begin)) return false;
+): i32 {
+  if (P.blockTable) {
+    const seen = blockSeen(P, W, b, r, begin);
+    if (seen == NOTHING_SEEN || seen == ALL_SEEN && !hasMore(P)) return seen;
+  }
   const n = end - begin;
   const biases = W.biases;
   memory.fill(biases, 0, <usize>n << 5);
@@ -43,7 +58,7 @@ export function gatherBiases(
   const positionB = i32x4.add(v128.load(W.queryIndex + at, 16), i32x4.splat(item.diagonal));
 
   if (P.alibiSlopes) addAlibi(P, W, r, begin, n, positionA, positionB);
-  for (let lane = 0; lane < LANES; lane++) {
+  for (let lane = 0; lane < LANES && (P.relativeBias | P.blockTable) != 0; lane++) {
     const head = <usize>load<i32>(W.head + at + (<usize>lane << 2));
     const i = load<i32>(W.queryIndex + at + (<usize>lane << 2));
     const column = biases + (<usize>lane << 2);
@@ -54,16 +69,6 @@ export function gatherBiases(
       for (let j = 0; j < n; j++) {
         const distance = max(-radius, min(radius, <i64>(begin + j) - position));
         addAt(column, j, load<f32>(table + (<usize>(distance + radius) << 2)));
-      }
-    }
-    if (P.bias) {
-      let from = P.bias + <usize>b * P.biasBatch + head * P.biasHead + <usize>i * P.biasRow + <usize>begin * P.biasKey;
-      for (let j = 0; j < n; j++, from += P.biasKey) addAt(column, j, load<f32>(from));
-    }
-    if (P.mask) {
-      let from = P.mask + <usize>b * P.maskBatch + head * P.maskHead + <usize>i * P.maskRow + <usize>begin * P.maskKey;
-      for (let j = 0; j < n; j++, from += P.maskKey) {
-        if (!load<u8>(from)) store<f32>(column + (<usize>j << 5), FORBIDDEN);
       }
     }
     if (P.blockTable) {
@@ -80,8 +85,10 @@ export function gatherBiases(
       }
     }
   }
+  if (P.bias) addRows<BiasRows>(W, r, P.bias + <usize>b * P.biasBatch, P.biasHead, P.biasRow, P.biasKey, begin, n);
+  if (P.mask) addRows<MaskRows>(W, r, P.mask + <usize>b * P.maskBatch, P.maskHead, P.maskRow, P.maskKey, begin, n);
   if (P.querySegments) forbidOtherSegments(P, W, b, r, begin, n);
-  return attendsAnywhere(biases, n);
+  return attendsAnywhere(biases, n) ? GATHERED : NOTHING_SEEN;
 }
 
 // @ts-ignore: decorator

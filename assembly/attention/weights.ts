@@ -3,7 +3,7 @@
 import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, STAGE_WEIGHTS, TILE_ROWS } from "../abi";
 import { pagePresent } from "../cache/page";
 import { exp2 } from "../simd/math";
-import { gatherBiases, hasBiases } from "./masks";
+import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries } from "./pack";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
@@ -60,9 +60,14 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
     const count = min(block + step, end) - from;
     const key = keyBlock(P, W, b, keyHead, from, from + count);
     for (let r = 0; r < lanes; r += LANES) {
-      if (biased && !gatherBiases(P, W, item, b, keyHead, r, from, from + count)) continue;
+      let biases: usize = 0;
+      if (biased) {
+        const seen = gatherBiases(P, W, item, b, keyHead, r, from, from + count);
+        if (seen == NOTHING_SEEN) continue;
+        if (seen == GATHERED) biases = W.biases;
+      }
       rawScores(P, W, key, stride, count, W.queries + (<usize>(r * P.headDim) << 2));
-      if (!late) applySteps(P, W, count, W.keyNorms, biased ? W.biases : 0, P.stage);
+      if (!late) applySteps(P, W, count, W.keyNorms, biases, P.stage);
       if (masked) applyIntervals(P, W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
       if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count, softmaxFactor(P, late));
       const rows = min(LANES, n - r);
