@@ -1,0 +1,53 @@
+// The limits of the machine in the engine that runs the kernels: independent multiply-adds, and reading memory.
+import { madd } from "../../assembly/simd/math";
+
+/** 12 chains of 4 lanes, n steps: 96 n floating-point operations. Fused in the relaxed build. */
+export function chains(n: i32, x: f32): f32 {
+  const b = f32x4.splat(x);
+  let a0 = b, a1 = b, a2 = b, a3 = b, a4 = b, a5 = b;
+  let a6 = b, a7 = b, a8 = b, a9 = b, a10 = b, a11 = b;
+  const c = f32x4.splat(x * 0.5);
+  for (let i = 0; i < n; i++) {
+    a0 = madd(a0, b, c);
+    a1 = madd(a1, b, c);
+    a2 = madd(a2, b, c);
+    a3 = madd(a3, b, c);
+    a4 = madd(a4, b, c);
+    a5 = madd(a5, b, c);
+    a6 = madd(a6, b, c);
+    a7 = madd(a7, b, c);
+    a8 = madd(a8, b, c);
+    a9 = madd(a9, b, c);
+    a10 = madd(a10, b, c);
+    a11 = madd(a11, b, c);
+  }
+  const s0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  const s1 = f32x4.add(f32x4.add(a4, a5), f32x4.add(a6, a7));
+  const s2 = f32x4.add(f32x4.add(a8, a9), f32x4.add(a10, a11));
+  return f32x4.extract_lane(f32x4.add(f32x4.add(s0, s1), s2), 0);
+}
+
+/** Writes f32 [bytes / 4]: memory that was never written is one page of zeros, and reads several times as fast. */
+export function write(to: usize, bytes: usize): void {
+  for (let at: usize = 0; at < bytes; at += 4) store<f32>(to + at, <f32>(at & 0xffff));
+}
+
+/** Sum of f32 [bytes / 4], bytes a multiple of 128: 8 loads in flight, 8 sums that do not wait for each other. */
+export function sum(from: usize, bytes: usize): f32 {
+  const zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero;
+  for (const end = from + bytes; from < end; from += 128) {
+    a0 = f32x4.add(a0, v128.load(from));
+    a1 = f32x4.add(a1, v128.load(from, 16));
+    a2 = f32x4.add(a2, v128.load(from, 32));
+    a3 = f32x4.add(a3, v128.load(from, 48));
+    a4 = f32x4.add(a4, v128.load(from, 64));
+    a5 = f32x4.add(a5, v128.load(from, 80));
+    a6 = f32x4.add(a6, v128.load(from, 96));
+    a7 = f32x4.add(a7, v128.load(from, 112));
+  }
+  const s0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  const s1 = f32x4.add(f32x4.add(a4, a5), f32x4.add(a6, a7));
+  const s = f32x4.add(s0, s1);
+  return f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1) + f32x4.extract_lane(s, 2) + f32x4.extract_lane(s, 3);
+}

@@ -1,0 +1,18 @@
+// Kernels that have a micro-benchmark: bench/ and assembly/ have files of the same stem.
+export const KERNEL_FILES = {
+  products: "attention/products",
+  softmax: "attention/softmax",
+  forward: "attention/forward",
+  pack: "attention/pack",
+  scores: "attention/scores",
+  masks: "attention/masks",
+  weights: "attention/weights",
+  merge: "attention/merge",
+  rotary: "layers/rotary",
+  sums: "layers/sums",
+  math: "simd/math",
+  convert: "simd/convert",
+  workers: "parallel/workers",
+};
+
+export const KERNELS = Object.keys(KERNEL_FILES);

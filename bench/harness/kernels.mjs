@@ -1,0 +1,108 @@
+// The micro-benchmarks, in a process of the chosen Node: kernels on both builds and the machine's limits, in rounds.
+// Arguments as JSON: { names, modules: { simd, relaxed }, limits, rounds }; prints one line of JSON.
+import { readFileSync } from "node:fs";
+import { limitsOf } from "../engines/limits.mjs";
+import { KERNEL_FILES } from "./kernel-list.mjs";
+import { sample } from "./measure.mjs";
+import { median, summary } from "./statistics.mjs";
+import { randomWords } from "./workloads.mjs";
+
+/** ms of a sample, and of warming up. */
+const SAMPLE = 4;
+const WARM = 60;
+
+const { names, modules, limits: limitsPath, rounds } = JSON.parse(process.argv[2]);
+const machine = limitsOf(new WebAssembly.Module(readFileSync(limitsPath)));
+const { load } = await import("../../build/index.js");
+const threads = await import("../../build/threads.js");
+
+const jobs = [];
+for (const build of ["relaxed", "simd"]) {
+  const context = await contextOf(build);
+  for (const name of names) {
+    const { cases } = await import(`../${KERNEL_FILES[name]}.mjs`);
+    for (const each of cases(context)) jobs.push({ name, build, ...each, times: [], repeats: warm(each) });
+  }
+}
+const limits = [];
+for (let round = 0; round < rounds; round++) {
+  limits.push({ multiplyAdd: machine.multiplyAdd(), read: machine.read() });
+  for (const job of jobs) {
+    const time = await sample(job, job.repeats);
+    const less = job.minus ? await sample({ run: job.minus }, job.repeats) : 0;
+    job.times.push(time - less);
+  }
+}
+const multiplyAdd = median(limits.map((each) => each.multiplyAdd));
+const result = {
+  limits: { multiplyAdd, read: median(limits.map(({ read }) => read)) },
+  cases: jobs.map(({ name, build, title, flops, elements, operations, times }) => ({
+    name,
+    file: `assembly/${KERNEL_FILES[name]}.ts`,
+    build,
+    title,
+    ...summary(times),
+    ...figuresOf(median(times), { flops, elements, operations }, multiplyAdd),
+  })),
+};
+process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit());
+
+/**
+ * Rate and limit in one unit. Element by element, the limit is the time in which as many vector operations as the kernel
+ * has would be issued if each were one of the multiply-adds of the peak: 8 operations on 4 lanes.
+ */
+function figuresOf(ms, { flops, elements, operations }, multiplyAdd) {
+  if (flops) return { value: flops / ms / 1e6, unit: "GFLOP/s", limit: multiplyAdd };
+  const value = (ms * 1e6) / elements;
+  return { value, unit: "ns/element", ...(operations && { limit: (operations * 2) / multiplyAdd }) };
+}
+
+function warm({ run, minus }) {
+  let calls = 0;
+  const started = performance.now();
+  for (; performance.now() - started < WARM; calls++) {
+    run();
+    minus?.();
+  }
+  return Math.max(1, Math.ceil((SAMPLE * calls) / WARM));
+}
+
+/** What the cases are made of: a memory of their own for single kernels, and an engine on the build. */
+async function contextOf(build) {
+  const wasm = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(modules[build]))).exports;
+  const { memory } = wasm;
+  let free = memory.grow(64) * 65536;
+  const next = randomWords(1);
+  const uniform = () => next() / 2 ** 31 - 1;
+  const reserve = (bytes) => {
+    const at = free;
+    free += Math.ceil(bytes / 64) * 64 + 64;
+    return at;
+  };
+  const numbers = (n, scale = 1, shift = 0) => {
+    const at = reserve(n * 4);
+    new Float32Array(memory.buffer, at, n).set(Float32Array.from({ length: n }, () => shift + scale * uniform()));
+    return at;
+  };
+  const doubles = (n) => {
+    const at = reserve(n * 8);
+    new Float64Array(memory.buffer, at, n).set(Float64Array.from({ length: n }, () => 1 + Math.abs(uniform())));
+    return at;
+  };
+  const engine = await load({ build });
+  const size = (shape) => shape.reduce((n, each) => n * each, 1);
+  const tensorOf = (on, shape) => on.tensor({ data: Float32Array.from({ length: size(shape) }, uniform), shape });
+  return {
+    build,
+    wasm,
+    memory,
+    reserve,
+    numbers,
+    doubles,
+    engine,
+    shared: await threads.load({ build, threads: 2 }),
+    tensorOf,
+    tensor: (shape) => tensorOf(engine, shape),
+    mask: (shape) => engine.tensor({ data: Uint8Array.from({ length: size(shape) }, () => Number(uniform() < 0.8)), shape, dtype: "bool" }),
+  };
+}

@@ -1,0 +1,85 @@
+// Puts the parts of a run together: which of them, is what the options say.
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { compileBoth } from "./compile.mjs";
+import { ENGINES } from "./engines.mjs";
+import { KERNELS } from "./kernel-list.mjs";
+import { describeMachine } from "./machine.mjs";
+import { chooseNode } from "./node.mjs";
+import { installPeers, peerVersions } from "./peers.mjs";
+import { runRounds } from "./rounds.mjs";
+import { WORKLOADS } from "./workloads.mjs";
+
+/** Raised when the shape of the JSON changes. */
+export const FORMAT = 1;
+/** What `--write` also runs: browsers and the other runtimes of servers. */
+const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
+const KERNEL_ROUNDS = 15;
+
+/** @param options of options.mjs */
+export async function measureAll(options, say) {
+  const started = performance.now();
+  const run = {
+    format: FORMAT,
+    date: new Date().toISOString(),
+    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    machine: describeMachine(),
+    rounds: options.rounds,
+    workloads: [],
+  };
+  const limits = (await compileBoth("bench/assembly/limits.ts", "limits")).relaxed;
+  if (options.runtime) {
+    run.runtimes = await inRuntimes(options.runtime, options, limits, say);
+  } else {
+    const node = await chooseNode(options.node, say);
+    const wantsEngines = options.kernel === undefined;
+    if (wantsEngines) Object.assign(run, await besidePeers(node, options, limits, say));
+    if (options.kernel || options.write) {
+      const names = options.kernel && !options.kernel.includes("all") ? options.kernel : KERNELS;
+      run.kernels = await kernels(node, names, options, limits, say);
+    }
+    if (options.write) {
+      const { measureSizes } = await import("./sizes.mjs");
+      const { measureColdStarts } = await import("../cold-start/measure.mjs");
+      run.sizes = await measureSizes(say);
+      run.coldStarts = measureColdStarts(node, options.rounds, say);
+      run.runtimes = await inRuntimes(ALSO, options, limits, say);
+    }
+  }
+  run.seconds = Math.round((performance.now() - started) / 1000);
+  return run;
+}
+
+async function besidePeers(node, options, limits, say) {
+  const engines = ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
+  const workloads = WORKLOADS.filter(({ id }) => options.only?.includes(id) ?? true);
+  if (engines.some((engine) => engine.package)) installPeers(say);
+  const { versions, workloads: measured } = await runRounds({ node, engines, workloads, rounds: options.rounds, limits, say });
+  const own = JSON.parse(readFileSync("package.json", "utf8")).version;
+  return {
+    title: `Node ${versions.node}`,
+    versions: { "attention-wasm": own, node: versions.node, v8: versions.v8, ...peersOf(engines) },
+    workloads: measured,
+  };
+}
+
+function peersOf(engines) {
+  const used = new Set(engines.flatMap((engine) => engine.package ?? []));
+  return used.size === 0 ? {} : Object.fromEntries(Object.entries(peerVersions()).filter(([name]) => used.has(name)));
+}
+
+async function kernels(node, names, options, limits, say) {
+  say(`kernels: ${names.join(", ")}`);
+  const modules = await compileBoth("bench/assembly/kernels.ts", "kernels");
+  const rounds = Math.min(options.rounds, KERNEL_ROUNDS);
+  const order = JSON.stringify({ names, modules, limits, rounds });
+  const args = [...node.flags, "--expose-gc", "bench/harness/kernels.mjs", order];
+  const { stdout } = await promisify(execFile)(node.path, args, { maxBuffer: 2 ** 26 });
+  return JSON.parse(stdout);
+}
+
+async function inRuntimes(names, options, limits, say) {
+  const { measureRuntimes } = await import("../runtimes/measure.mjs");
+  return measureRuntimes(names, { ...options, limits, say });
+}

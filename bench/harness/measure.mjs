@@ -1,0 +1,52 @@
+// Prepares one workload in one engine and times it: the same code in a child process and inside a browser page.
+// An engine gives jobs: { run() times one call, check() gives the output of one call as [head][row][channel] }.
+import { largestError } from "./reference.mjs";
+
+/** A sample repeats short calls until it takes so long, in ms: clocks of browsers tick in steps of up to 0.1 ms. */
+const SAMPLE = 20;
+/** Warming up: so many calls and so many ms; calls that take long are not repeated for it. */
+const WARM = { calls: 3, time: 300, long: 1500 };
+
+/** An engine cannot be asked for this; the reason goes into the table. */
+export class NotOffered extends Error {}
+
+/** Checks and warms up a job; { error, first: ms of the first call, ms: estimate, repeats: calls of a sample }. */
+export async function warmUp(job, workload, reference, rows) {
+  const started = performance.now();
+  const got = await job.check();
+  const first = performance.now() - started;
+  const error = largestError(got, reference, rows, workload.dim);
+  if (!(error <= workload.tolerance)) throw new Error(`its result is not that of float64: it differs by ${error}`);
+  let ms = first;
+  if (first < WARM.long) {
+    const end = performance.now() + WARM.time;
+    for (let calls = 0; calls < WARM.calls || performance.now() < end; calls++) {
+      const before = performance.now();
+      await job.run();
+      ms = Math.min(ms, performance.now() - before);
+      if (ms > SAMPLE && calls >= WARM.calls && performance.now() > end - WARM.time / 2) break;
+    }
+  }
+  return { error, first, ms, repeats: Math.max(1, Math.ceil(SAMPLE / Math.max(ms, 1e-4))) };
+}
+
+/** One sample: ms of a call. Garbage of earlier samples is not in it. */
+export async function sample(job, repeats) {
+  globalThis.gc?.();
+  const started = performance.now();
+  for (let i = 0; i < repeats; i++) {
+    const pending = job.run();
+    if (pending) await pending;
+  }
+  return (performance.now() - started) / repeats;
+}
+
+/** How many of `rounds` an engine takes part in, if it may take `budget` ms in all; at least one. */
+export function roundsWithin(rounds, budget, ms, repeats) {
+  return Math.max(1, Math.min(rounds, Math.floor(budget / (ms * repeats))));
+}
+
+/** Whether an engine of `own` rounds takes part in round r of `rounds`: evenly spread. */
+export function takesPart(r, own, rounds) {
+  return Math.floor(((r + 1) * own) / rounds) > Math.floor((r * own) / rounds);
+}

@@ -1,0 +1,133 @@
+// The measurement: workload by workload, every engine in its own process, checked and warmed up one after the other, then
+// in rounds A B C A B C with the machine's limits between them.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { Child } from "./child.mjs";
+import { declined } from "./engines.mjs";
+import { roundsWithin, takesPart } from "./measure.mjs";
+import { referenceOf, rowsToCheck } from "./reference.mjs";
+import { summary } from "./statistics.mjs";
+import { inputsOf } from "./workloads.mjs";
+
+/** ms that the samples of an engine may take in all, per workload and mode: the others wait for it. */
+const BUDGET = { ours: 3000, javascript: 1500, native: 1500 };
+/** ms in which an answer must come; a process is ended when it does not. */
+const LIMIT = { start: 30_000, prepare: 120_000, sample: 120_000 };
+/** Processes are started anew after a workload whose inputs are larger than this: memory of WebAssembly never shrinks. */
+const HEAVY = 16e6;
+/** An engine whose checked call took longer than this, in ms, is not asked again: that call is its sample. */
+const ONCE = { ours: 6000, javascript: 2500, native: 2500 };
+
+/** @param settings { node, engines, workloads, rounds, limits: path of the module, say(text) } */
+export async function runRounds(settings) {
+  const { node, engines, workloads, limits } = settings;
+  const machine = new Child(node, "limits", { module: limits });
+  const versions = await machine.ready(LIMIT.start);
+  const children = new Map();
+  const measured = [];
+  try {
+    for (const workload of workloads) {
+      settings.say(`${workload.id}: float64 reference`);
+      const reference = writeReference(workload);
+      const entries = [];
+      for (const engine of engines) entries.push(await prepare(settings, children, engine, workload, reference));
+      const samples = await interleave(settings, machine, workload, entries);
+      measured.push(resultOf(workload, entries, samples));
+      for (const { child, engine, problem } of entries) {
+        if (!child) continue;
+        if (heavy(workload) || problem) {
+          child.end();
+          children.delete(engine.name);
+        } else await child.ask({ release: true }, LIMIT.start);
+      }
+    }
+  } finally {
+    for (const child of [machine, ...children.values()]) child.end();
+  }
+  return { versions, workloads: measured };
+}
+
+const heavy = ({ keyShape }) => keyShape.reduce((n, size) => n * size, 8) > HEAVY;
+
+function writeReference(workload) {
+  const path = `build/bench/reference-${workload.id}.f64`;
+  mkdirSync("build/bench", { recursive: true });
+  writeFileSync(path, referenceOf(workload, inputsOf(workload), rowsToCheck(workload)));
+  return path;
+}
+
+/** { engine, child?, ready?: mode -> what measure.mjs says, problem?, offered? } */
+async function prepare({ node, say }, children, engine, workload, reference) {
+  const reason = declined(engine, workload);
+  if (reason) return { engine, problem: reason, offered: false };
+  say(`${workload.id}: ${engine.title}, check`);
+  try {
+    if (!children.has(engine.name)) {
+      const started = new Child(node, engine.program, engine.options);
+      children.set(engine.name, started);
+      await started.ready(LIMIT.start);
+    }
+    const child = children.get(engine.name);
+    const ready = await child.ask({ prepare: workload.id, reference, modes: workload.modes }, LIMIT.prepare);
+    return { engine, child, ready };
+  } catch (error) {
+    // A peer that failed may have left its memory in any state
+    children.get(engine.name)?.end();
+    children.delete(engine.name);
+    return { engine, problem: error.message, offered: error.offered };
+  }
+}
+
+/** { limits: [{ multiplyAdd, read }], times: engine name -> mode -> ms } */
+async function interleave({ rounds, say }, machine, workload, entries) {
+  const plan = entries.flatMap((entry) =>
+    Object.entries(entry.ready ?? {}).map(([mode, { ms, first, repeats }]) => {
+      const { family } = entry.engine;
+      const once = first > ONCE[family];
+      return { entry, mode, own: once ? 0 : roundsWithin(rounds, BUDGET[family], ms, repeats), times: once ? [first] : [] };
+    }),
+  );
+  const limits = [];
+  for (let round = 0; round < rounds; round++) {
+    limits.push(await machine.ask({ limits: true }, LIMIT.sample));
+    for (const part of plan) {
+      if (part.entry.problem || !takesPart(round, part.own, rounds)) continue;
+      say(`${workload.id}: round ${round + 1} of ${rounds}, ${part.entry.engine.title}`);
+      try {
+        part.times.push(await part.entry.child.ask({ sample: part.mode }, LIMIT.sample));
+      } catch (error) {
+        part.entry.problem = error.message;
+      }
+    }
+  }
+  return { limits, plan };
+}
+
+function resultOf(workload, entries, { limits, plan }) {
+  const { id, title, flops, bytes, decode = false, cache, tolerance } = workload;
+  return {
+    id,
+    title,
+    flops,
+    bytes,
+    decode,
+    ...(cache && { cache }),
+    tolerance,
+    checkedRows: rowsToCheck(workload).length,
+    rows: workload.heads * workload.queries,
+    limits: {
+      multiplyAdd: summary(limits.map(({ multiplyAdd }) => multiplyAdd)),
+      read: summary(limits.map(({ read }) => read)),
+    },
+    engines: entries.map(({ engine, ready, problem, offered }) => {
+      const { name, title, family, threads } = engine;
+      if (problem) return { name, title, family, threads, problem, offered };
+      const modes = {};
+      for (const part of plan.filter(({ entry }) => entry.engine === engine)) {
+        const { error, memory } = ready[part.mode];
+        modes[part.mode] = { ...summary(part.times), error, ...(memory && { memory }) };
+      }
+      if (engine.arraysInPlace) modes.resident = modes.host;
+      return { name, title, family, threads, modes };
+    }),
+  };
+}

@@ -1,0 +1,96 @@
+// The run as one table for a person at a terminal.
+import { digits, figures, limitOf, reasonOf, timeUnit, unitOf } from "./figures.mjs";
+import { goalsOf, judgeGoals } from "./goals.mjs";
+
+const NAME = 38;
+const bold = (text) => (process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[1m${text}\x1b[22m` : text);
+const dim = (text) => (process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[2m${text}\x1b[22m` : text);
+
+/** Everything that a run has. */
+export function tableOf(run) {
+  const { machine, runtimes = [], kernels } = run;
+  const parts = [`${machine.cpu}, ${machine.cores} cores, ${run.rounds} rounds at most, ${run.date.slice(0, 10)}`];
+  if (run.workloads.length > 0 || runtimes.length > 0) parts.push(LEGEND);
+  if (run.workloads.length > 0) parts.push(bold(`== ${run.title}`), ...run.workloads.map(blockOf));
+  for (const runtime of runtimes) {
+    parts.push(bold(`== ${runtime.title} ${runtime.version}`), ...runtime.workloads.map(blockOf));
+    if (runtime.problem) parts.push(`failed: ${runtime.problem}`);
+  }
+  if (kernels) parts.push(kernelTable(kernels));
+  const goals = judgeGoals(goalsOf(run));
+  if (goals.length > 0) parts.push(goalTable(goals));
+  return `${parts.join("\n\n")}\n`;
+}
+
+const LEGEND = `Times are medians. of limit: of the multiply-adds of as many cores, or of what one core reads. x JS, x native: how many
+times as fast as the fastest other engine in JavaScript, and as the fastest native one. error: largest difference from float64.`;
+
+function goalTable(goals) {
+  const rows = goals.map(({ what, wanted, got, reached }) => `${reached ? "yes" : "no "}  ${what.padEnd(60)} ${wanted.padEnd(16)} ${got}`);
+  return [bold("== limits to reach"), ...rows].join("\n");
+}
+
+function kernelTable({ limits, cases }) {
+  const head = `== kernels, limit ${digits(limits.multiplyAdd)} GFLOP/s`;
+  const columns = ["kernel".padEnd(30), "case".padEnd(46), "build".padEnd(8), "median".padStart(9), "best".padStart(8)];
+  const lines = cases.map(({ file, title, build, value, unit, limit, median, min, n }) => {
+    // A difference of two times can come out below nothing
+    const least = unit === "GFLOP/s" ? (value * median) / min : (value * min) / median;
+    const share = limit === undefined ? "" : (unit === "GFLOP/s" ? value / limit : limit / value).toFixed(2);
+    const cells = [file.padEnd(30), title.padEnd(46), build.padEnd(8), digits(value).padStart(9), digits(least).padStart(8), unit.padEnd(11), share.padStart(8)];
+    return [...cells, String(n).padStart(4)].join(" ");
+  });
+  return [bold(head), dim([...columns, "unit".padEnd(11), "of limit".padStart(8), "n".padStart(4)].join(" ")), ...lines].join("\n");
+}
+
+function blockOf(workload) {
+  const unit = timeUnit(workload);
+  const rate = unitOf(workload);
+  const work = workload.decode ? `${digits(workload.bytes / 1e6)} MB` : `${digits(workload.flops / 1e9)} GFLOP`;
+  const head = `${workload.id}  ${workload.title}`;
+  const limit = `${digits(limitOf(workload))} ${rate}`;
+  const columns = [
+    "engine".padEnd(NAME),
+    `resident ${unit.name}`.padStart(11),
+    "min".padStart(8),
+    "p25-p75".padStart(15),
+    rate.padStart(8),
+    "of limit".padStart(9),
+    "x JS".padStart(6),
+    "x native".padStart(9),
+    `host ${unit.name}`.padStart(10),
+    rate.padStart(8),
+    "x JS".padStart(6),
+    "x native".padStart(9),
+    "error".padStart(9),
+    "n".padStart(4),
+  ];
+  const rows = workload.engines.map((engine) => rowOf(workload, engine, unit));
+  return [`${bold(head)}  ${work}, limit ${limit}`, dim(columns.join(" ")), ...rows].join("\n");
+}
+
+function rowOf(workload, engine, unit) {
+  const title = engine.title.padEnd(NAME);
+  if (engine.problem) return `${title} ${dim(reasonOf(engine))}`;
+  const resident = figures(workload, engine.name, "resident");
+  const host = figures(workload, engine.name, "host");
+  const time = (ms) => digits(ms * unit.ofMs);
+  const cells = [
+    title,
+    resident ? time(resident.median).padStart(11) : "".padStart(11),
+    (resident ? time(resident.min) : "").padStart(8),
+    (resident ? `${time(resident.p25)}-${time(resident.p75)}` : "").padStart(15),
+    digits(resident?.rate).padStart(8),
+    (resident ? resident.share.toFixed(2) : "").padStart(9),
+    digits(resident?.javascript).padStart(6),
+    digits(resident?.native).padStart(9),
+    (host ? time(host.median) : "").padStart(10),
+    digits(host?.rate).padStart(8),
+    digits(host?.javascript).padStart(6),
+    digits(host?.native).padStart(9),
+    Math.max(resident?.error ?? 0, host?.error ?? 0).toExponential(1).padStart(9),
+    String((resident ?? host).n).padStart(4),
+  ];
+  const line = cells.join(" ");
+  return engine.family === "ours" ? bold(line) : line;
+}
