@@ -1,11 +1,9 @@
-// The same as a graph of four operators, since this peer takes models only.
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { requirePeer } from "../engines/peers.mjs";
 import { attentionModel } from "./model.mjs";
 import { SHAPE, tell, tensors } from "./workload.mjs";
 
-const require = createRequire(new URL("../../build/bench/peers/package.json", import.meta.url));
-const entry = pathToFileURL(require.resolve("onnxruntime-web").replace(/\.js$/, ".mjs")).href;
+const entry = pathToFileURL(requirePeer.resolve("onnxruntime-web").replace(/\.js$/, ".mjs")).href;
 const model = attentionModel(SHAPE);
 const [query, key, value] = tensors();
 const started = performance.now();

@@ -21,13 +21,13 @@ function listOf(what, names) {
   };
 }
 
-function positiveInteger(text) {
+export function positiveInteger(text) {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("it must be an integer from 1.");
   return number;
 }
 
-const oneOf = (what, names) => (text) => listOf(what, names)(text)[0];
+export const oneOf = (what, names) => (text) => listOf(what, names)(text)[0];
 
 /** @returns { only, engines, rounds, node, runtime, kernel, json, from, write } */
 export function readOptions(argv) {

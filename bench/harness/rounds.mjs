@@ -5,7 +5,7 @@ import { Child } from "./child.mjs";
 import { declined } from "./engines.mjs";
 import { roundsWithin, takesPart } from "./measure.mjs";
 import { referenceOf, rowsToCheck } from "./reference.mjs";
-import { summary } from "./statistics.mjs";
+import { resultOf } from "./result.mjs";
 import { inputsOf } from "./workloads.mjs";
 
 /** ms that the samples of an engine may take in all, per workload and mode: the others wait for it. */
@@ -100,34 +100,4 @@ async function interleave({ rounds, say }, machine, workload, entries) {
     }
   }
   return { limits, plan };
-}
-
-function resultOf(workload, entries, { limits, plan }) {
-  const { id, title, flops, bytes, decode = false, cache, tolerance } = workload;
-  return {
-    id,
-    title,
-    flops,
-    bytes,
-    decode,
-    ...(cache && { cache }),
-    tolerance,
-    checkedRows: rowsToCheck(workload).length,
-    rows: workload.heads * workload.queries,
-    limits: {
-      multiplyAdd: summary(limits.map(({ multiplyAdd }) => multiplyAdd)),
-      read: summary(limits.map(({ read }) => read)),
-    },
-    engines: entries.map(({ engine, ready, problem, offered }) => {
-      const { name, title, family, threads } = engine;
-      if (problem) return { name, title, family, threads, problem, offered };
-      const modes = {};
-      for (const part of plan.filter(({ entry }) => entry.engine === engine)) {
-        const { error, memory } = ready[part.mode];
-        modes[part.mode] = { ...summary(part.times), error, ...(memory && { memory }) };
-      }
-      if (engine.arraysInPlace) modes.resident = modes.host;
-      return { name, title, family, threads, modes };
-    }),
-  };
 }

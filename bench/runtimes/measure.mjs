@@ -1,0 +1,70 @@
+// Runs the workloads in other runtimes, one after the other, by the launchers of the runtime matrix (test/runtimes).
+import { rmSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LAUNCHERS } from "../../test/runtimes/launchers/index.mjs";
+import { install } from "../../test/runtimes/matrix/install.mjs";
+import { servePages } from "../../test/runtimes/matrix/page-server.mjs";
+import { endAll } from "../../test/runtimes/matrix/processes.mjs";
+import { runTests } from "../../test/runtimes/matrix/run-tests.mjs";
+
+/** ms for all workloads in one runtime. */
+const LIMIT = 15 * 60_000;
+const ROUNDS = 7;
+const WORKLOADS = ["W1", "W2", "W3", "W4", "W5", "W6", "W7-causal"];
+
+/**
+ * @param settings { only?, rounds, limits: paths of bench/assembly/limits.ts by build, say }
+ * @returns [{ name, title, version, workloads, problem? }]
+ */
+export async function measureRuntimes(names, settings) {
+  const launchers = LAUNCHERS.filter(({ name }) => names.includes(name));
+  const failures = await install(launchers);
+  const folder = await mkdtemp(join(tmpdir(), "attention-bench-"));
+  process.on("exit", () => {
+    endAll();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  });
+  const paths = await makeBundle(folder, settings);
+  const server = await servePages();
+  const results = [];
+  try {
+    for (const launcher of launchers) results.push(await measureIn(launcher, failures, { ...paths, folder, server }, settings.say));
+  } finally {
+    await server.close();
+  }
+  return results;
+}
+
+async function measureIn(launcher, failures, paths, say) {
+  const { name, title, threads } = launcher;
+  const failure = failures.get(name);
+  if (failure) return { name, title, version: "", workloads: [], problem: failure };
+  say(`${title}: workloads`);
+  const version = (await launcher.version()).trim();
+  const { report, problem } = await runTests(launcher, { ...paths, threads: threads === true, limit: LIMIT });
+  return { name, title, version, workloads: report?.workloads ?? [], ...(!report && { problem }) };
+}
+
+/** The bundle as the hosts of the matrix look for it: bundle.mjs and, beside it, the modules they load by name. */
+async function makeBundle(folder, { only = WORKLOADS, rounds, limits }) {
+  const { build } = await import("esbuild");
+  const modules = join(folder, "modules");
+  await mkdir(modules);
+  for (const [name, path] of Object.entries(limits)) await cp(path, join(modules, `limits-${name}.wasm`));
+  const { outputFiles } = await build({
+    entryPoints: ["bench/runtimes/bundle.mjs"],
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    platform: "neutral",
+    write: false,
+    logLevel: "warning",
+    logOverride: { "ignored-bare-import": "silent" },
+    external: ["node:*"],
+  });
+  const settings = JSON.stringify({ workloads: only, rounds: Math.min(rounds, ROUNDS) });
+  await writeFile(join(folder, "bundle.mjs"), `globalThis.BENCH=${settings};\n${outputFiles[0].text}`);
+  return { bundle: folder, modules, bytes: (await readFile(join(folder, "bundle.mjs"))).length };
+}
