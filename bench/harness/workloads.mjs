@@ -105,7 +105,7 @@ export function workloadOf(id) {
 function titleOf({ heads, keyHeads, queries, keys, dim, causal, window, blocks, cache }) {
   const parts = [
     `H${heads}`,
-    keyHeads !== heads && `on ${keyHeads} key heads`,
+    keyHeads !== heads && `Hk${keyHeads}`,
     queries === keys ? `S${queries}` : `${queries} query, ${keys} keys`,
     `D${dim}`,
     causal && !window && "causal",

@@ -94,7 +94,7 @@ export function judgeGoals(goals) {
     .map(({ what, least, most, value, suffix = "" }) => ({
       what,
       wanted: least === undefined ? `at most ${most}${suffix}` : `at least ${least}${suffix}`,
-      got: `${value.toFixed(2)}${suffix}`,
+      got: `${value.toFixed(suffix ? 2 : 3)}${suffix}`,
       reached: least === undefined ? value <= most : value >= least,
     }));
 }
