@@ -4,7 +4,7 @@ import { storeExpConstants } from "../../assembly/simd/math";
 export { onlineSoftmax } from "../../assembly/attention/softmax";
 export { sumRows } from "../../assembly/layers/sums";
 export { narrowRow, widenRow } from "../../assembly/simd/convert";
-export { expArray, logArray, tanhArray } from "../../test/assembly/math";
+export { exp2Array, expArray, logArray, tanhArray } from "../../test/assembly/math";
 export { accumulateValues, storeExpConstants };
 
 export function dotProducts(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize): void {

@@ -10,5 +10,10 @@ export function cases({ engine, tensor, mask }) {
     "float bias": { bias: tensor([ROWS, ROWS]) },
     "alibi slopes": { alibiSlopes: tensor([1]) },
     "relative bias": { relativeBias: tensor([1, 255]) },
-  }).map(([title, options]) => ({ title: `${title}, more than without`, elements: ROWS * ROWS, run: call(options), minus: plain }));
+  }).map(([title, options]) => ({
+    title: `${title}, more than without`,
+    elements: ROWS * ROWS,
+    run: call(options),
+    minus: plain,
+  }));
 }

@@ -6,9 +6,14 @@ export function cases({ engine, tensor }) {
   const call = (options) => () => engine.attention(query, key, value, options).output.dispose();
   const plain = call({});
   return Object.entries({
-    "softcap": { softcap: 30 },
+    softcap: { softcap: 30 },
     "scale below zero": { scale: -0.125 },
     "cosine similarity": { similarity: "cosine" },
     "euclidean similarity": { similarity: "euclidean" },
-  }).map(([title, options]) => ({ title: `${title}, more than without`, elements: ROWS * ROWS, run: call(options), minus: plain }));
+  }).map(([title, options]) => ({
+    title: `${title}, more than without`,
+    elements: ROWS * ROWS,
+    run: call(options),
+    minus: plain,
+  }));
 }

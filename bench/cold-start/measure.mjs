@@ -27,7 +27,9 @@ export function measureColdStarts(node, rounds, say) {
     say(`cold starts: round ${round + 1} of ${rounds}`);
     for (const run of runs) {
       const started = performance.now();
-      const printed = execFileSync(node.path, [...node.flags, `bench/cold-start/${run.name}.mjs`], { encoding: "utf8" });
+      const printed = execFileSync(node.path, [...node.flags, `bench/cold-start/${run.name}.mjs`], {
+        encoding: "utf8",
+      });
       const whole = performance.now() - started;
       const { milliseconds, sum } = JSON.parse(printed.trim().split("\n").at(-1));
       run.sum = sum;
@@ -43,6 +45,12 @@ export function measureColdStarts(node, rounds, say) {
   const base = summary(bare.whole);
   return runs.map(({ name, title, whole, inside }) => {
     const all = summary(whole);
-    return { name, title, whole: all, over: { min: all.min - base.min, median: all.median - base.median }, inside: summary(inside) };
+    return {
+      name,
+      title,
+      whole: all,
+      over: { min: all.min - base.min, median: all.median - base.median },
+      inside: summary(inside),
+    };
   });
 }

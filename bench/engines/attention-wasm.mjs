@@ -24,7 +24,11 @@ async function prepare(start, workload, inputs) {
       close();
       throw new NotOffered("engine.kvCache is not there yet");
     }
-    return { host: cached(engines.host, workload, host, false), resident: cached(engines.resident, workload, host, true), close };
+    return {
+      host: cached(engines.host, workload, host, false),
+      resident: cached(engines.resident, workload, host, true),
+      close,
+    };
   }
   const options = optionsOf(workload);
   return { host: fromHost(engines.host, host, options), resident: resident(engines.resident, host, options), close };

@@ -46,7 +46,9 @@ async function runtimeOf(name) {
 const CALLS = {
   Attention({ queryShape, keyShape, causal }, { query, key, value }) {
     return {
-      node: node("Attention", ["query", "key", "value"], ["output"], { attributes: { is_causal: Number(causal ?? false) } }),
+      node: node("Attention", ["query", "key", "value"], ["output"], {
+        attributes: { is_causal: Number(causal ?? false) },
+      }),
       tensors: { query: [queryShape, query], key: [keyShape, key], value: [keyShape, value] },
       outputShape: queryShape,
       toRows: (data) => data,
@@ -126,7 +128,10 @@ function modelOf({ node: operator, tensors, constants = [], outputShape }, _work
       ...constants,
       ...given,
       output("output", outputShape),
-      output("first", outputShape.map(() => 1)),
+      output(
+        "first",
+        outputShape.map(() => 1),
+      ),
     ],
     OPSETS,
   );
@@ -134,7 +139,10 @@ function modelOf({ node: operator, tensors, constants = [], outputShape }, _work
 
 function fromHost(ort, session, { tensors, toRows }) {
   const ask = () => {
-    const feeds = Object.entries(tensors).map(([name, [shape, data]]) => [name, new ort.Tensor("float32", data, shape)]);
+    const feeds = Object.entries(tensors).map(([name, [shape, data]]) => [
+      name,
+      new ort.Tensor("float32", data, shape),
+    ]);
     return session.run(Object.fromEntries(feeds), ["output"]);
   };
   return { run: ask, check: async () => toRows((await ask()).output.data) };

@@ -19,7 +19,18 @@ function attention(workload, { query, key, value }) {
   for (let head = 0; head < heads; head++) {
     const shared = Math.floor((head * keyHeads) / heads) * keys;
     for (let i = 0; i < queries; i++) {
-      attendRow(query, key, value, output, scores, (head * queries + i) * dim, shared, visibleKeys(workload, i), dim, scale);
+      attendRow(
+        query,
+        key,
+        value,
+        output,
+        scores,
+        (head * queries + i) * dim,
+        shared,
+        visibleKeys(workload, i),
+        dim,
+        scale,
+      );
     }
   }
   return output;

@@ -26,8 +26,16 @@ export async function open({ batched }) {
           }
         });
       return {
-        host: jobOf(() => compute(undefined, true), () => compute(undefined, true), rows),
-        resident: jobOf(() => compute(tensors, false), () => compute(tensors, true), rows),
+        host: jobOf(
+          () => compute(undefined, true),
+          () => compute(undefined, true),
+          rows,
+        ),
+        resident: jobOf(
+          () => compute(tensors, false),
+          () => compute(tensors, true),
+          rows,
+        ),
         close: () => tf.dispose([tensors, mask ?? []]),
       };
     },
@@ -59,7 +67,8 @@ function weightsOf(tf, scores, mask) {
 }
 
 function headByHead(tf, { heads, keyHeads, queries, keys, dim }) {
-  const part = (data, rows, head) => tf.tensor2d(data.subarray(head * rows * dim, (head + 1) * rows * dim), [rows, dim]);
+  const part = (data, rows, head) =>
+    tf.tensor2d(data.subarray(head * rows * dim, (head + 1) * rows * dim), [rows, dim]);
   const each = (count, make) => Array.from({ length: count }, (_, head) => make(head));
   return {
     place: ({ query, key, value }) => ({

@@ -86,5 +86,6 @@ function nextMessages(source) {
     if (waiting.length > 0) waiting.shift()(message);
     else arrived.push(message);
   });
-  return () => (arrived.length > 0 ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve)));
+  return () =>
+    arrived.length > 0 ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve));
 }

@@ -24,7 +24,8 @@ export async function compileBoth(entry, name) {
 async function newest(folders) {
   let time = 0;
   for (const folder of folders) {
-    for (const entry of await readdir(folder, { recursive: true })) time = Math.max(time, statSync(join(folder, entry)).mtimeMs);
+    for (const entry of await readdir(folder, { recursive: true }))
+      time = Math.max(time, statSync(join(folder, entry)).mtimeMs);
   }
   return time;
 }

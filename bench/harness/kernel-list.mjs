@@ -3,6 +3,7 @@ export const KERNEL_FILES = {
   products: "attention/products",
   softmax: "attention/softmax",
   forward: "attention/forward",
+  decode: "attention/decode",
   pack: "attention/pack",
   scores: "attention/scores",
   masks: "attention/masks",

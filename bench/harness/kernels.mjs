@@ -1,5 +1,5 @@
 // The micro-benchmarks, in a process of the chosen Node: kernels on both builds and the machine's limits, in rounds.
-// Arguments as JSON: { names, modules: { simd, relaxed }, limits, rounds }; prints one line of JSON.
+// Arguments as JSON: { names, modules: { simd, relaxed }, limits, rounds, warm? }; prints one line of JSON.
 import { readFileSync } from "node:fs";
 import { limitsOf } from "../engines/limits.mjs";
 import { KERNEL_FILES } from "./kernel-list.mjs";
@@ -7,11 +7,11 @@ import { sample } from "./measure.mjs";
 import { median, summary } from "./statistics.mjs";
 import { randomWords } from "./workloads.mjs";
 
-/** ms of a sample, and of warming up. */
+/** ms of a sample. */
 const SAMPLE = 4;
-const WARM = 60;
 
-const { names, modules, limits: limitsPath, rounds } = JSON.parse(process.argv[2]);
+/** `warm`: ms of warming up each case. */
+const { names, modules, limits: limitsPath, rounds, warm = 60 } = JSON.parse(process.argv[2]);
 const machine = limitsOf(new WebAssembly.Module(readFileSync(limitsPath)));
 const { load } = await import("../../build/index.js");
 const threads = await import("../../build/threads.js");
@@ -21,7 +21,7 @@ for (const build of ["relaxed", "simd"]) {
   const context = await contextOf(build);
   for (const name of names) {
     const { cases } = await import(`../${KERNEL_FILES[name]}.mjs`);
-    for (const each of cases(context)) jobs.push({ name, build, ...each, times: [], repeats: warm(each) });
+    for (const each of cases(context)) jobs.push({ name, build, ...each, times: [], repeats: warmUp(each) });
   }
 }
 const limits = [];
@@ -33,16 +33,19 @@ for (let round = 0; round < rounds; round++) {
     job.times.push(time - less);
   }
 }
-const multiplyAdd = median(limits.map((each) => each.multiplyAdd));
+const limit = {
+  multiplyAdd: median(limits.map(({ multiplyAdd }) => multiplyAdd)),
+  read: median(limits.map(({ read }) => read)),
+};
 const result = {
-  limits: { multiplyAdd, read: median(limits.map(({ read }) => read)) },
-  cases: jobs.map(({ name, build, title, flops, elements, operations, times }) => ({
+  limits: limit,
+  cases: jobs.map(({ name, build, title, times, ...work }) => ({
     name,
     file: `assembly/${KERNEL_FILES[name]}.ts`,
     build,
     title,
     ...summary(times),
-    ...figuresOf(median(times), { flops, elements, operations }, multiplyAdd),
+    ...figuresOf(median(times), work),
   })),
 };
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit());
@@ -51,20 +54,21 @@ process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit());
  * Rate and limit in one unit. Element by element, the limit is the time in which as many vector operations as the kernel
  * has would be issued if each were one of the multiply-adds of the peak: 8 operations on 4 lanes.
  */
-function figuresOf(ms, { flops, elements, operations }, multiplyAdd) {
-  if (flops) return { value: flops / ms / 1e6, unit: "GFLOP/s", limit: multiplyAdd };
+function figuresOf(ms, { flops, bytes, elements, operations }) {
+  if (flops) return { value: flops / ms / 1e6, unit: "GFLOP/s", limit: limit.multiplyAdd };
+  if (bytes) return { value: bytes / ms / 1e6, unit: "GB/s", limit: limit.read };
   const value = (ms * 1e6) / elements;
-  return { value, unit: "ns/element", ...(operations && { limit: (operations * 2) / multiplyAdd }) };
+  return { value, unit: "ns/element", ...(operations && { limit: (operations * 2) / limit.multiplyAdd }) };
 }
 
-function warm({ run, minus }) {
+function warmUp({ run, minus }) {
   let calls = 0;
   const started = performance.now();
-  for (; performance.now() - started < WARM; calls++) {
+  for (; performance.now() - started < warm; calls++) {
     run();
     minus?.();
   }
-  return Math.max(1, Math.ceil((SAMPLE * calls) / WARM));
+  return Math.max(1, Math.ceil((SAMPLE * calls) / warm));
 }
 
 /** What the cases are made of: a memory of their own for single kernels, and an engine on the build. */
@@ -103,6 +107,11 @@ async function contextOf(build) {
     shared: await threads.load({ build, threads: 2 }),
     tensorOf,
     tensor: (shape) => tensorOf(engine, shape),
-    mask: (shape) => engine.tensor({ data: Uint8Array.from({ length: size(shape) }, () => Number(uniform() < 0.8)), shape, dtype: "bool" }),
+    mask: (shape) =>
+      engine.tensor({
+        data: Uint8Array.from({ length: size(shape) }, () => Number(uniform() < 0.8)),
+        shape,
+        dtype: "bool",
+      }),
   };
 }

@@ -55,7 +55,14 @@ async function besidePeers(node, options, limits, say) {
   const engines = ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
   const workloads = WORKLOADS.filter(({ id }) => options.only?.includes(id) ?? true);
   if (engines.some((engine) => engine.package)) installPeers(say);
-  const { versions, workloads: measured } = await runRounds({ node, engines, workloads, rounds: options.rounds, limits: limits.relaxed, say });
+  const { versions, workloads: measured } = await runRounds({
+    node,
+    engines,
+    workloads,
+    rounds: options.rounds,
+    limits: limits.relaxed,
+    say,
+  });
   const own = JSON.parse(readFileSync("package.json", "utf8")).version;
   return {
     title: `Node ${versions.node}`,

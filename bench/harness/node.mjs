@@ -11,7 +11,9 @@ const RELAXED = "--experimental-wasm-relaxed-simd";
 export async function chooseNode(major, say) {
   const own = { path: process.execPath, flags: process.versions.node.startsWith("20.") ? [RELAXED] : [] };
   if (`${process.platform}-${process.arch}` !== "linux-x64") {
-    say(`no package with Node ${major} for ${process.platform}-${process.arch}: this Node ${process.versions.node} runs the engines`);
+    say(
+      `no package with Node ${major} for ${process.platform}-${process.arch}: this Node ${process.versions.node} runs the engines`,
+    );
     return own;
   }
   const launcher = LAUNCHERS.find(({ name }) => name === `node-${major}`);
@@ -19,5 +21,11 @@ export async function chooseNode(major, say) {
   if (failures.size > 0) throw new Error(`Node ${major} cannot be had: ${[...failures.values()].join("; ")}`);
   const { command, args } = launcher.launch({});
   // What comes before the host's program are flags of Node
-  return { path: command, flags: args.slice(0, args.findIndex((arg) => typeof arg === "string" && arg.endsWith(".mjs"))) };
+  return {
+    path: command,
+    flags: args.slice(
+      0,
+      args.findIndex((arg) => typeof arg === "string" && arg.endsWith(".mjs")),
+    ),
+  };
 }

@@ -33,8 +33,22 @@ export const oneOf = (what, names) => (text) => listOf(what, names)(text)[0];
 export function readOptions(argv) {
   const command = new Command("npm run bench --")
     .description("Measures attention-wasm beside its peers and the machine's limits.")
-    .option("--only <ids>", "workloads, with commas", listOf("workload", WORKLOADS.map(({ id }) => id)))
-    .option("--engines <names>", "engines, with commas", listOf("engine", ENGINES.map(({ name }) => name)))
+    .option(
+      "--only <ids>",
+      "workloads, with commas",
+      listOf(
+        "workload",
+        WORKLOADS.map(({ id }) => id),
+      ),
+    )
+    .option(
+      "--engines <names>",
+      "engines, with commas",
+      listOf(
+        "engine",
+        ENGINES.map(({ name }) => name),
+      ),
+    )
     .option("--rounds <n>", "rounds at most; engines that are slow take part in fewer", positiveInteger, 15)
     .option("--node <major>", "the Node that engines run on", oneOf("Node", MAJORS), MAJORS.at(-1))
     .option("--runtime <names>", "attention-wasm alone in these runtimes", listOf("runtime", RUNTIMES))

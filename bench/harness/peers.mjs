@@ -12,7 +12,11 @@ export function installPeers(say = console.error) {
   writeFileSync(`${PEERS}/package.json`, wanted);
   // Scripts of packages are not run: that of onnxruntime-node would fetch what a GPU needs
   const flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
-  const { status } = spawnSync("npm", flags, { cwd: PEERS, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  const { status } = spawnSync("npm", flags, {
+    cwd: PEERS,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
   if (status !== 0) throw new Error("the peers could not be installed (bench/package.json): npm install failed");
   writeFileSync(marker, wanted);
 }

@@ -83,7 +83,12 @@ async function interleave({ rounds, say }, machine, workload, entries) {
     Object.entries(entry.ready ?? {}).map(([mode, { ms, first, repeats }]) => {
       const { family } = entry.engine;
       const once = first > ONCE[family];
-      return { entry, mode, own: once ? 0 : roundsWithin(rounds, BUDGET[family], ms, repeats), times: once ? [first] : [] };
+      return {
+        entry,
+        mode,
+        own: once ? 0 : roundsWithin(rounds, BUDGET[family], ms, repeats),
+        times: once ? [first] : [],
+      };
     }),
   );
   const limits = [];

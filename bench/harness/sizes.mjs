@@ -19,7 +19,8 @@ const PAGES = [
   },
   {
     title: "tfjs-core and tfjs-backend-wasm, SIMD",
-    imports: 'export { setBackend, tidy, tensor, matMul, softmax, mul, add, transpose, reshape } from "@tensorflow/tfjs-core"; import "@tensorflow/tfjs-backend-wasm"',
+    imports:
+      'export { setBackend, tidy, tensor, matMul, softmax, mul, add, transpose, reshape } from "@tensorflow/tfjs-core"; import "@tensorflow/tfjs-backend-wasm"',
     folder: PEERS,
     files: [`${TFJS}/tfjs-backend-wasm-simd.wasm`],
   },

@@ -45,7 +45,15 @@ const DEFINITIONS = [
   { id: "W6", heads: 4, queries: 16, dim: 32 },
   { id: "W7", heads: 1, queries: 8192, dim: 64 },
   { id: "W7-causal", heads: 1, queries: 8192, dim: 64, causal: true },
-  { id: "W8", heads: 8, queries: 32768, dim: 64, causal: true, modes: ["resident"], alone: "the matrices of the others take 34 GB" },
+  {
+    id: "W8",
+    heads: 8,
+    queries: 32768,
+    dim: 64,
+    causal: true,
+    modes: ["resident"],
+    alone: "the matrices of the others take 34 GB",
+  },
   {
     id: "W9",
     heads: 8,
@@ -120,7 +128,10 @@ function titleOf({ heads, keyHeads, queries, keys, dim, causal, window, blocks, 
 export function visibleKeys(workload, q) {
   const { queries, keys, causal, window, blocks } = workload;
   if (blocks) {
-    return keptBlocks(workload)[Math.floor(q / BLOCK)].map((block) => [block * BLOCK, Math.min(keys, (block + 1) * BLOCK)]);
+    return keptBlocks(workload)[Math.floor(q / BLOCK)].map((block) => [
+      block * BLOCK,
+      Math.min(keys, (block + 1) * BLOCK),
+    ]);
   }
   const last = causal ? q + keys - queries : keys - 1;
   return [[window === undefined ? 0 : Math.max(0, last - window), last + 1]];

@@ -52,7 +52,16 @@ export function constant(name, shape, data, type = FLOAT) {
 const value = (number, name, shape, type = FLOAT) =>
   field(number, [
     ...field(1, name),
-    ...field(2, field(1, [...field(1, type), ...field(2, shape.flatMap((size) => field(1, field(1, size))))])),
+    ...field(
+      2,
+      field(1, [
+        ...field(1, type),
+        ...field(
+          2,
+          shape.flatMap((size) => field(1, field(1, size))),
+        ),
+      ]),
+    ),
   ]);
 
 export const input = (name, shape, type) => value(11, name, shape, type);

@@ -4,7 +4,8 @@
 /** A field that is a number, a text, bytes, or a message given as its fields. */
 export function field(number, value) {
   if (typeof value === "number") return [varint(number * 8), varint(value)];
-  const parts = typeof value === "string" ? [new TextEncoder().encode(value)] : value instanceof Uint8Array ? [value] : value;
+  const parts =
+    typeof value === "string" ? [new TextEncoder().encode(value)] : value instanceof Uint8Array ? [value] : value;
   return [varint(number * 8 + 2), varint(lengthOf(parts)), ...parts];
 }
 
@@ -22,7 +23,8 @@ export function join(parts) {
 const lengthOf = (parts) => parts.reduce((sum, { length }) => sum + length, 0);
 
 function varint(value) {
-  if (!(Number.isSafeInteger(value) && value >= 0)) throw new RangeError(`a varint must be an integer from 0: got ${value}`);
+  if (!(Number.isSafeInteger(value) && value >= 0))
+    throw new RangeError(`a varint must be an integer from 0: got ${value}`);
   const bytes = [];
   let rest = value;
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);

@@ -6,8 +6,9 @@ import { plotOf } from "./plot.mjs";
 const STEM = "docs/performance";
 
 /** Writes all three; their paths. */
-export async function writeDocuments(run) {
-  const texts = { svg: await plotOf(run), md: documentOf(run), json: `${JSON.stringify(rounded(run))}\n` };
+export async function writeDocuments(measured) {
+  const run = rounded(measured);
+  const texts = { svg: await plotOf(run), md: documentOf(run), json: `${JSON.stringify(run)}\n` };
   for (const [kind, text] of Object.entries(texts)) writeFileSync(`${STEM}.${kind}`, text);
   return Object.keys(texts).map((kind) => `${STEM}.${kind}`);
 }

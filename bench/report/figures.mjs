@@ -60,3 +60,12 @@ export function digits(number) {
 export function reasonOf({ problem, offered }) {
   return offered === false ? `not asked: ${problem}` : `failed: ${problem}`;
 }
+
+/** Of a kernel's case: its share of its limit, and its best sample in its unit; times are the better the smaller. */
+export function kernelFigures({ value, unit, limit, median, min }) {
+  const isRate = unit !== "ns/element";
+  return {
+    best: isRate ? (value * median) / min : (value * min) / median,
+    share: limit === undefined ? undefined : isRate ? value / limit : limit / value,
+  };
+}

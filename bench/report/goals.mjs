@@ -22,7 +22,8 @@ export function goalsOf(run) {
   };
   const quotient = (a, b) => a && b && a.median / b.median;
   const goals = [];
-  const share = (id, least) => goals.push({ what: `${id}: share of the ${limitName(run, id)}`, least, value: at(id)?.share });
+  const share = (id, least) =>
+    goals.push({ what: `${id}: share of the ${limitName(run, id)}`, least, value: at(id)?.share });
   const times = (id, wanted, title, least, mode) =>
     goals.push({
       what: `${id}: times as fast as ${title}${mode === "host" ? ", host arrays" : ""}`,
@@ -61,14 +62,23 @@ export function goalsOf(run) {
     goals.push({ what: `W6: microseconds, ${title}`, most, value: ms && ms * 1000, suffix: " µs" });
   }
   share("W7-causal", 0.8);
-  goals.push({ what: "W7-causal: times as fast as the best JavaScript peer", least: 3.5, value: at("W7-causal")?.javascript, suffix: " x" });
+  goals.push({
+    what: "W7-causal: times as fast as the best JavaScript peer",
+    least: 3.5,
+    value: at("W7-causal")?.javascript,
+    suffix: " x",
+  });
   times("W7-causal", nativeAttention, "native Attention", 1);
   for (const id of ["W1", "W3", "W4"]) {
     const value = quotient(at(id), at(id, "relaxed-2"));
     goals.push({ what: `${id}: 2 threads, times as fast as 1`, least: 1.9, value, suffix: " x" });
   }
   for (const id of ["W1", "W3", "W4", "W7-causal"]) {
-    goals.push({ what: `${id}: simd build, speed of the relaxed build`, least: 0.85, value: quotient(at(id), at(id, "simd")) });
+    goals.push({
+      what: `${id}: simd build, speed of the relaxed build`,
+      least: 0.85,
+      value: quotient(at(id), at(id, "simd")),
+    });
   }
   for (const [name, threads] of [
     ["relaxed", 1],

@@ -1,5 +1,5 @@
 // docs/performance.md as text, from the JSON of a run. Sections whose numbers a run does not have are left out.
-import { digits, figures, limitOf, reasonOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
+import { digits, figures, kernelFigures, limitOf, reasonOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
 import { METHOD } from "./method.mjs";
 
@@ -73,11 +73,15 @@ function workloadTable(workload) {
     `; limit ${digits(limitOf(workload))} ${rate} (${digits(limit.p25)} to ${digits(limit.p75)}); `,
     checkedRows === rows ? "all rows checked" : `${checkedRows} of ${rows} rows checked`,
     ".\n\n",
-    table(columns, able.map((engine) => rowOf(workload, engine, unit, both))),
+    table(
+      columns,
+      able.map((engine) => rowOf(workload, engine, unit, both)),
+    ),
   ];
   const unable = workload.engines.filter(({ problem }) => problem);
   const reasons = groupReasons(unable);
-  if (reasons.length > 0) text.push(`\n\n${reasons.map(([reason, titles]) => `- ${titles.join(", ")}: ${reason}`).join("\n")}`);
+  if (reasons.length > 0)
+    text.push(`\n\n${reasons.map(([reason, titles]) => `- ${titles.join(", ")}: ${reason}`).join("\n")}`);
   return text.join("");
 }
 
@@ -106,7 +110,9 @@ function rowOf(workload, engine, unit, both) {
       ]
     : ["", "", "", "", "", "", ""];
   if (both) {
-    cells.push(...(host ? [time(host.median), time(host.min), digits(host.javascript), digits(host.native)] : ["", "", "", ""]));
+    cells.push(
+      ...(host ? [time(host.median), time(host.min), digits(host.javascript), digits(host.native)] : ["", "", "", ""]),
+    );
   }
   const error = Math.max(resident?.error ?? 0, host?.error ?? 0);
   const title = engine.family === "ours" ? `**${engine.title}**` : engine.title;
@@ -118,7 +124,14 @@ function longSequence(run) {
   const rows = (workload?.engines ?? []).flatMap(({ title, modes }) => {
     const memory = modes?.resident?.memory;
     if (!memory) return [];
-    return [[title, (memory.needed / 1e6).toFixed(1), (memory.peak / 1e6).toFixed(1), ((memory.peak - memory.needed) / 1e6).toFixed(2)]];
+    return [
+      [
+        title,
+        (memory.needed / 1e6).toFixed(1),
+        (memory.peak / 1e6).toFixed(1),
+        ((memory.peak - memory.needed) / 1e6).toFixed(2),
+      ],
+    ];
   });
   if (rows.length === 0) return undefined;
   return `## Memory of a long sequence
@@ -165,13 +178,24 @@ function kernels({ kernels: measured }) {
   const rows = cases
     .filter(({ build }) => build === "relaxed")
     .map((each) => {
-      const simd = cases.find(({ build, file, title }) => build === "simd" && file === each.file && title === each.title);
-      const share = ({ value, unit, limit }) => (limit ? (unit === "GFLOP/s" ? value / limit : limit / value).toFixed(2) : "");
-      return [each.file, each.title, each.unit, digits(each.value), share(each), digits(simd?.value), simd ? share(simd) : ""];
+      const simd = cases.find(
+        ({ build, file, title }) => build === "simd" && file === each.file && title === each.title,
+      );
+      const share = (one) => kernelFigures(one).share?.toFixed(2) ?? "";
+      return [
+        each.file,
+        each.title,
+        each.unit,
+        digits(each.value),
+        share(each),
+        digits(simd?.value),
+        simd ? share(simd) : "",
+      ];
     });
   return `## Kernels
 
-\`npm run bench -- --kernel all\`, one core, data in cache, multiply-add peak ${digits(limits.multiplyAdd)} GFLOP/s. The limit of a kernel that works element by
+\`npm run bench -- --kernel all\`, one core, data in cache unless said. Limits: multiply-adds ${digits(limits.multiplyAdd)} GFLOP/s, reading
+${digits(limits.read)} GB/s. The limit of a kernel that works element by
 element is the time in which as many vector operations as it has would pass if each were one multiply-add of the peak.
 
 ${table(["kernel", "case", "unit", "relaxed", "of limit", "simd", "of limit"], rows, 3)}`;
@@ -180,7 +204,12 @@ ${table(["kernel", "case", "unit", "relaxed", "of limit", "simd", "of limit"], r
 function sizes({ sizes: measured }) {
   if (!measured) return undefined;
   const kilobytes = (bytes) => (bytes / 1000).toFixed(1);
-  const rows = measured.map(({ title, raw, gzip, parts }) => [title, parts.map(({ name }) => name).join(", "), kilobytes(raw), kilobytes(gzip)]);
+  const rows = measured.map(({ title, raw, gzip, parts }) => [
+    title,
+    parts.map(({ name }) => name).join(", "),
+    kilobytes(raw),
+    kilobytes(gzip),
+  ]);
   return `## Sizes
 
 What has to be loaded before one attention can be computed, in KB.

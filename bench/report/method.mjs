@@ -15,7 +15,8 @@ export const METHOD = `## How it is measured
   optimisations are off so that it is not folded, and the first number of the output is asked for. Plain JavaScript
   computes where its arrays are, so its figure counts for both.
 - **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly on as many cores; for decoding, bytes of
-  keys and values per second over those of a sum over 256 MB that were written before, on one core. Both from the same rounds.
+  keys and values per second over those of a sum over 256 MB that were written before, on one core. Both are measured in every
+  round, the best of three short calls each time, and their medians are the limits.
 - **× JS, × native**: how many times as fast as the fastest *other* engine in JavaScript (onnxruntime-web, tfjs, plain) and as the fastest
   operator of onnxruntime-node, which uses whatever the processor has (AVX-512 where it is there). One thread each.
 - **GFLOP** counts what a mask leaves: 4 D per query and visible key. An engine that computes what the mask throws away is charged for it.

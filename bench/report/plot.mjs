@@ -46,7 +46,19 @@ export function pointsOf(run) {
       if (!best) return [];
       const rate = rateOf(workload, best.median);
       const { share } = figures(workload, best.name, "resident");
-      return [{ id: workload.id, workload: workload.title, title, colour, hollow, share, rate, unit: unitOf(workload), limit: limitOf(workload) }];
+      return [
+        {
+          id: workload.id,
+          workload: workload.title,
+          title,
+          colour,
+          hollow,
+          share,
+          rate,
+          unit: unitOf(workload),
+          limit: limitOf(workload),
+        },
+      ];
     }),
   );
 }
@@ -78,14 +90,34 @@ export async function plotOf(run) {
     x: { domain: [0, Math.ceil(most * 5) / 5], label: null },
     y: { domain: rows, label: null, padding: 0.5 },
     marks: [
-      Plot.axisX({ tickFormat: (x) => `${Math.round(x * 100)} %`, ticks: 8, fill: "var(--faint)", stroke: "var(--rule)", tickSize: 0, fontSize: 12 }),
+      Plot.axisX({
+        tickFormat: (x) => `${Math.round(x * 100)} %`,
+        ticks: 8,
+        fill: "var(--faint)",
+        stroke: "var(--rule)",
+        tickSize: 0,
+        fontSize: 12,
+      }),
       Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1, ticks: 8 }),
       Plot.axisY({ fill: "var(--ink)", tickSize: 0, fontSize: 12.5, fontWeight: 600, dy: -8 }),
       Plot.axisY({ fill: "var(--faint)", tickSize: 0, fontSize: 11, dy: 7, tickFormat: (id) => titles.get(id) }),
       Plot.ruleX([1], { stroke: "var(--ink)", strokeWidth: 1.5, strokeDasharray: "5 4" }),
-      Plot.ruleY(spans, { y: "id", x1: "from", x2: "to", stroke: "var(--rule)", strokeWidth: 4, strokeLinecap: "round" }),
-      Plot.dot(points.filter(({ hollow }) => hollow), { ...dots, fill: "var(--paper)", stroke: colour, strokeWidth: 2 }),
-      Plot.dot(points.filter(({ hollow, colour }) => !hollow && colour !== "ours"), { ...dots, fill: colour, stroke: "var(--paper)" }),
+      Plot.ruleY(spans, {
+        y: "id",
+        x1: "from",
+        x2: "to",
+        stroke: "var(--rule)",
+        strokeWidth: 4,
+        strokeLinecap: "round",
+      }),
+      Plot.dot(
+        points.filter(({ hollow }) => hollow),
+        { ...dots, fill: "var(--paper)", stroke: colour, strokeWidth: 2 },
+      ),
+      Plot.dot(
+        points.filter(({ hollow, colour }) => !hollow && colour !== "ours"),
+        { ...dots, fill: colour, stroke: "var(--paper)" },
+      ),
       Plot.dot(own, { ...dots, r: 7.5, fill: colour, stroke: "var(--paper)" }),
       Plot.text(own, {
         frameAnchor: "right",
@@ -104,16 +136,29 @@ export async function plotOf(run) {
 /** What a picture needs and a plot does not: its own background, title, legend, and colours for both themes. */
 function finish(drawn, { machine, date, title }, rows) {
   const height = MARGIN.top + MARGIN.bottom + ROW * rows;
-  const root = (theme) => Object.entries(COLOURS).map(([name, pair]) => `--${name}:${pair[theme]};`).join("");
+  const root = (theme) =>
+    Object.entries(COLOURS)
+      .map(([name, pair]) => `--${name}:${pair[theme]};`)
+      .join("");
   const style = `<style>:root{${root(0)}color-scheme:light dark}@media (prefers-color-scheme:dark){:root{${root(1)}}}
 text{font-family:ui-sans-serif,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif;white-space:pre}</style>`;
   const caption = "Share of what the machine can do, one core, resident tensors (medians)";
   const parts = [
     `<rect width="${WIDTH}" height="${height}" rx="8" fill="var(--paper)"/>`,
     text(20, 32, caption, { fill: "ink", size: 17, weight: 600 }),
-    text(20, 53, `${title}, ${machine.cpu}, ${date.slice(0, 10)}. Farther right is faster; numbers at the right are those of attention-wasm, relaxed SIMD.`, { fill: "faint", size: 12 }),
+    text(
+      20,
+      53,
+      `${title}, ${machine.cpu}, ${date.slice(0, 10)}. Farther right is faster; numbers at the right are those of attention-wasm, relaxed SIMD.`,
+      { fill: "faint", size: 12 },
+    ),
     ...legend(),
-    text(MARGIN.left, height - 12, "W1 to W7: of the multiply-add peak in WebAssembly. W5, decoding: of the read bandwidth.", { fill: "faint", size: 12 }),
+    text(
+      MARGIN.left,
+      height - 12,
+      "W1 to W7: of the multiply-add peak in WebAssembly. W5, decoding: of the read bandwidth.",
+      { fill: "faint", size: 12 },
+    ),
   ];
   const inner = drawn.slice(drawn.indexOf(">") + 1).replace(/<style>[\s\S]*?<\/style>/, "");
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${caption}" font-size="12" text-anchor="middle" fill="none">`;
@@ -125,7 +170,10 @@ function legend() {
     const paint = hollow ? `fill="var(--paper)" stroke="var(--${colour})" stroke-width="2"` : `fill="var(--${colour})"`;
     const x = 20 + (i % LEGEND.columns) * LEGEND.width;
     const y = 80 + Math.floor(i / LEGEND.columns) * 22;
-    return [`<circle cx="${x + 6}" cy="${y}" r="6" ${paint}/>`, text(x + 20, y + 4.5, title, { fill: "ink", size: 12.5 })];
+    return [
+      `<circle cx="${x + 6}" cy="${y}" r="6" ${paint}/>`,
+      text(x + 20, y + 4.5, title, { fill: "ink", size: 12.5 }),
+    ];
   });
 }
 

@@ -1,5 +1,5 @@
 // The run as one table for a person at a terminal.
-import { digits, figures, limitOf, reasonOf, timeUnit, unitOf } from "./figures.mjs";
+import { digits, figures, kernelFigures, limitOf, reasonOf, timeUnit, unitOf } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
 
 const NAME = 38;
@@ -26,21 +26,33 @@ const LEGEND = `Times are medians. of limit: of the multiply-adds of as many cor
 times as fast as the fastest other engine in JavaScript, and as the fastest native one. error: largest difference from float64.`;
 
 function goalTable(goals) {
-  const rows = goals.map(({ what, wanted, got, reached }) => `${reached ? "yes" : "no "}  ${what.padEnd(60)} ${wanted.padEnd(16)} ${got}`);
+  const rows = goals.map(
+    ({ what, wanted, got, reached }) => `${reached ? "yes" : "no "}  ${what.padEnd(60)} ${wanted.padEnd(16)} ${got}`,
+  );
   return [bold("== limits to reach"), ...rows].join("\n");
 }
 
 function kernelTable({ limits, cases }) {
-  const head = `== kernels, limit ${digits(limits.multiplyAdd)} GFLOP/s`;
+  const head = `== kernels, limits ${digits(limits.multiplyAdd)} GFLOP/s, ${digits(limits.read)} GB/s`;
   const columns = ["kernel".padEnd(30), "case".padEnd(46), "build".padEnd(8), "median".padStart(9), "best".padStart(8)];
-  const lines = cases.map(({ file, title, build, value, unit, limit, median, min, n }) => {
-    // A difference of two times can come out below nothing
-    const least = unit === "GFLOP/s" ? (value * median) / min : (value * min) / median;
-    const share = limit === undefined ? "" : (unit === "GFLOP/s" ? value / limit : limit / value).toFixed(2);
-    const cells = [file.padEnd(30), title.padEnd(46), build.padEnd(8), digits(value).padStart(9), digits(least).padStart(8), unit.padEnd(11), share.padStart(8)];
+  const lines = cases.map((each) => {
+    const { file, title, build, value, unit, n } = each;
+    const { best, share } = kernelFigures(each);
+    const cells = [
+      file.padEnd(30),
+      title.padEnd(46),
+      build.padEnd(8),
+      digits(value).padStart(9),
+      digits(best).padStart(8),
+    ];
+    cells.push(unit.padEnd(11), (share?.toFixed(2) ?? "").padStart(8));
     return [...cells, String(n).padStart(4)].join(" ");
   });
-  return [bold(head), dim([...columns, "unit".padEnd(11), "of limit".padStart(8), "n".padStart(4)].join(" ")), ...lines].join("\n");
+  return [
+    bold(head),
+    dim([...columns, "unit".padEnd(11), "of limit".padStart(8), "n".padStart(4)].join(" ")),
+    ...lines,
+  ].join("\n");
 }
 
 function blockOf(workload) {
@@ -88,7 +100,9 @@ function rowOf(workload, engine, unit) {
     digits(host?.rate).padStart(8),
     digits(host?.javascript).padStart(6),
     digits(host?.native).padStart(9),
-    Math.max(resident?.error ?? 0, host?.error ?? 0).toExponential(1).padStart(9),
+    Math.max(resident?.error ?? 0, host?.error ?? 0)
+      .toExponential(1)
+      .padStart(9),
     String((resident ?? host).n).padStart(4),
   ];
   const line = cells.join(" ");

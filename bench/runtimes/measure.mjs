@@ -30,7 +30,8 @@ export async function measureRuntimes(names, settings) {
   const server = await servePages();
   const results = [];
   try {
-    for (const launcher of launchers) results.push(await measureIn(launcher, failures, { ...paths, folder, server }, settings.say));
+    for (const launcher of launchers)
+      results.push(await measureIn(launcher, failures, { ...paths, folder, server }, settings.say));
   } finally {
     await server.close();
   }

@@ -1,0 +1,17 @@
+// One query against many keys, through engine.attention with resident tensors: bytes of keys and values per second, once
+// from memory and once from cache.
+export function cases({ engine, tensor }) {
+  return [
+    [16, 4096, 128, "from memory"],
+    [2, 256, 64, "from cache"],
+  ].map(([heads, keys, dim, where]) => {
+    const query = tensor([1, heads, 1, dim]);
+    const key = tensor([1, heads, keys, dim]);
+    const value = tensor([1, heads, keys, dim]);
+    return {
+      title: `${heads} heads, ${keys} keys, D ${dim}, ${where}`,
+      bytes: 8 * heads * keys * dim,
+      run: () => engine.attention(query, key, value).output.dispose(),
+    };
+  });
+}

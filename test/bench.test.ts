@@ -1,0 +1,304 @@
+// The benchmark's own parts: what it counts as work, what it holds engines against, how it writes ONNX models, and what
+// it makes of its numbers. Its programs are imported as they are; peers are not installed and nothing is compared for speed.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { attention } from "../src/reference/index.js";
+import { fieldsOf, type Message } from "./bench/protobuf.js";
+
+const test = suite("bench");
+const bench = (path: string) => import(pathToFileURL(resolve("bench", path)).href);
+
+const { WORKLOADS, workloadOf, visibleKeys, keptBlocks, inputsOf } = await bench("harness/workloads.mjs");
+const { referenceOf, rowsToCheck, largestError } = await bench("harness/reference.mjs");
+const { warmUp, roundsWithin, takesPart } = await bench("harness/measure.mjs");
+const { summary } = await bench("harness/statistics.mjs");
+const { figures, digits } = await bench("report/figures.mjs");
+const { documentOf } = await bench("report/markdown.mjs");
+const { goalsOf, judgeGoals } = await bench("report/goals.mjs");
+/** Written by the harness: npm run bench -- --only ... --json test/bench/run.json */
+const run = JSON.parse(readFileSync("test/bench/run.json", "utf8"));
+
+test("work: two products for every key that a mask leaves", () => {
+  const expected: Record<string, number> = {
+    W1: 4 * 12 * 512 * 512 * 64,
+    W2: 4 * 12 * 128 * 128 * 64,
+    W3: 4 * 8 * ((2048 * 2049) / 2) * 64,
+    "W4-kv8": 4 * 32 * ((512 * 513) / 2) * 128,
+    W5: 4 * 32 * 4096 * 128,
+    W6: 4 * 4 * 16 * 16 * 32,
+    W8: 4 * 8 * ((32768 * 32769) / 2) * 64,
+    W9: 4 * 8 * (16384 * 256 - (255 * 256) / 2) * 64,
+  };
+  for (const [id, flops] of Object.entries(expected)) assert.is(workloadOf(id).flops, flops, id);
+  assert.is(workloadOf("W5").bytes, 2 * 32 * 4096 * 128 * 4);
+  assert.is(workloadOf("W5-kv8-f16").bytes, 2 * 8 * 4096 * 128 * 2);
+  // Two bytes of scale for 32 channels
+  assert.is(workloadOf("W5-int4").bytes, 2 * 32 * 4096 * (64 + 8));
+  assert.throws(() => workloadOf("W99"), /no workload W99: there are W1, W2/);
+});
+
+test("work: a tenth of the blocks and the diagonal, the same in every process", () => {
+  const rows: number[][] = keptBlocks(workloadOf("W10"));
+  assert.is(rows.length, 128);
+  const kept = rows.reduce((sum, columns) => sum + columns.length, 0) / 128 ** 2;
+  assert.ok(kept > 0.09 && kept < 0.12, `${kept}`);
+  for (const [row, columns] of rows.entries()) assert.ok(columns.includes(row));
+  assert.is(workloadOf("W10").flops, 4 * 8 * 64 * kept * 8192 ** 2);
+  assert.equal(visibleKeys(workloadOf("W10"), 8191).at(-1), [8128, 8192]);
+});
+
+test("reference: the oracle of the tests, in float64", () => {
+  const small = { heads: 4, keyHeads: 2, queries: 70, keys: 70, dim: 8, flops: 0 };
+  for (const [more, options] of [
+    [{}, {}],
+    [{ causal: true }, { causal: true }],
+    [
+      { causal: true, window: 9 },
+      { causal: true, window: [9, 0] },
+    ],
+  ] as const) {
+    const workload = { ...small, ...more };
+    const { query, key, value } = inputsOf(workload);
+    const shape = (H: number) => [1, H, 70, 8];
+    const operands = [
+      { data: query, shape: shape(4) },
+      { data: key, shape: shape(2) },
+      { data: value, shape: shape(2) },
+    ] as const;
+    const { output } = attention(...operands, options);
+    const rows: number[] = rowsToCheck(workload);
+    assert.is(rows.length, 280);
+    assert.ok(largestError(output.data, referenceOf(workload, inputsOf(workload), rows), rows, 8) < 1e-14);
+  }
+});
+
+test("reference: a sample of rows of large workloads, the first and the last among them", () => {
+  for (const workload of WORKLOADS) {
+    const rows: number[] = rowsToCheck(workload);
+    const all = workload.heads * workload.queries;
+    assert.is(rows.length, workload.flops <= 2e9 || all <= 192 ? all : 192, workload.id);
+    assert.is(new Set(rows).size, rows.length);
+    assert.equal([rows[0], rows.at(-1)], [0, all - 1]);
+  }
+});
+
+test("an engine whose output is wrong is refused before it is timed", async () => {
+  const workload = workloadOf("W6");
+  const rows = rowsToCheck(workload);
+  const wanted = referenceOf(workload, inputsOf(workload), rows);
+  const giving = (change: (output: Float32Array) => void) => {
+    const output = Float32Array.from(wanted);
+    change(output);
+    let timed = 0;
+    return { run: () => void timed++, check: () => output, timed: () => timed };
+  };
+  const good = giving(() => {});
+  const { error, repeats } = await warmUp(good, workload, wanted, rows);
+  assert.ok(error < 1e-7 && repeats > 1 && good.timed() >= 3);
+  for (const change of [
+    (output: Float32Array) => output.set([output[700]! + 1e-3], 700),
+    (output: Float32Array) => output.set([Number.NaN], 2047),
+    (output: Float32Array) => output.fill(0),
+  ]) {
+    const bad = giving(change);
+    let message = "";
+    await warmUp(bad, workload, wanted, rows).catch((thrown: Error) => {
+      message = thrown.message;
+    });
+    assert.match(message, /its result is not that of float64: it differs by /);
+    assert.is(bad.timed(), 0);
+  }
+});
+
+test("rounds: slow engines take part in fewer, evenly spread", () => {
+  assert.is(roundsWithin(15, 1500, 10, 2), 15);
+  assert.is(roundsWithin(15, 1500, 400, 1), 3);
+  assert.is(roundsWithin(15, 1500, 9000, 1), 1);
+  for (const own of [1, 2, 3, 7, 15]) {
+    const taken = Array.from({ length: 15 }, (_, round) => takesPart(round, own, 15)).filter(Boolean);
+    assert.is(taken.length, own);
+  }
+  assert.ok(!takesPart(0, 0, 15) && !takesPart(14, 0, 15));
+  assert.equal(summary([4, 1, 2, 3]), { n: 4, min: 1, p25: 1.75, median: 2.5, p75: 3.25 });
+});
+
+test("ONNX models: what a reader of protocol buffers finds in them", async () => {
+  const { constant, input, INT32, model, node, output } = await bench("onnx/model.mjs");
+  const past = Float32Array.of(1, -2, 0.5, 300);
+  const attributes = { num_heads: 4, scale: 0.5, perm: [0, 2, 300] };
+  const bytes = model(
+    [
+      node("GroupQueryAttention", ["query", "", "past"], ["output", "present"], {
+        domain: "com.microsoft",
+        attributes,
+      }),
+      constant("past", [2, 2], past),
+      constant("total", [], Int32Array.of(4096), INT32),
+      input("query", [1, 300, 64]),
+      output("output", [1, 300, 64]),
+    ],
+    { "": 23, "com.microsoft": 1 },
+  );
+  const text = (field: unknown) => new TextDecoder().decode(field as Uint8Array);
+  const only = (message: Message, number: number) => {
+    assert.is(message.get(number)?.length, 1, `field ${number}`);
+    return message.get(number)![0]!;
+  };
+  const inside = (field: unknown) => fieldsOf(field as Uint8Array);
+  const top = fieldsOf(bytes);
+  assert.is(only(top, 1), 8);
+  assert.equal(
+    top.get(8)!.map((each) => [text(only(inside(each), 1)), only(inside(each), 2)]),
+    [
+      ["", 23],
+      ["com.microsoft", 1],
+    ],
+  );
+  const graph = inside(only(top, 7));
+  const operator = inside(only(graph, 1));
+  assert.equal(operator.get(1)!.map(text), ["query", "", "past"]);
+  assert.equal(operator.get(2)!.map(text), ["output", "present"]);
+  assert.equal([text(only(operator, 4)), text(only(operator, 7))], ["GroupQueryAttention", "com.microsoft"]);
+  const [heads, scale, perm] = operator.get(5)!.map(inside) as [Message, Message, Message];
+  assert.equal([text(only(heads, 1)), only(heads, 3), only(heads, 20)], ["num_heads", 4, 2]);
+  assert.equal([text(only(scale, 1)), only(scale, 2), only(scale, 20)], ["scale", 0.5, 1]);
+  assert.equal([text(only(perm, 1)), perm.get(8), only(perm, 20)], ["perm", [0, 2, 300], 7]);
+  const [tensor, scalar] = graph.get(5)!.map(inside) as [Message, Message];
+  assert.equal([tensor.get(1), only(tensor, 2), text(only(tensor, 8))], [[2, 2], 1, "past"]);
+  assert.equal(new Float32Array((only(tensor, 9) as Uint8Array).slice().buffer), past);
+  assert.equal([scalar.get(1), only(scalar, 2)], [undefined, 6]);
+  const type = inside(only(inside(only(inside(only(graph, 11)), 2)), 1));
+  const sizes = inside(only(type, 2))
+    .get(1)!
+    .map((size) => only(inside(size), 1));
+  assert.equal([only(type, 1), sizes], [1, [1, 300, 64]]);
+  assert.throws(() => constant("past", [3], past), /past must have 12 bytes: got 16/);
+  assert.throws(() => input("x", [-1]), /a varint must be an integer from 0: got -1/);
+});
+
+test("figures: rates, shares and ratios of a run", () => {
+  const engine = (name: string, family: string, median: number, threads = 1) => {
+    const modes = { resident: { n: 1, min: median, p25: median, median, p75: median, error: 0 } };
+    return { name, title: name, family, threads, modes };
+  };
+  const workload = {
+    id: "W1",
+    flops: 1e9,
+    bytes: 1e8,
+    limits: { multiplyAdd: { median: 50 }, read: { median: 10 } },
+    engines: [
+      engine("relaxed", "ours", 25),
+      engine("relaxed-2", "ours", 12.5, 2),
+      engine("ort-web-a", "javascript", 50),
+      engine("plain", "javascript", 1000),
+      engine("ort-node-a", "native", 20),
+      { name: "ort-node-gqa", title: "", family: "native", threads: 1, problem: "no", offered: false },
+    ],
+  };
+  const { rate, share, javascript, native } = figures(workload, "relaxed", "resident");
+  assert.equal([rate, share, javascript, native], [40, 0.8, 2, 0.8]);
+  assert.is(figures(workload, "relaxed-2", "resident").share, 0.8);
+  // A peer is compared with the best of the others
+  assert.is(figures(workload, "ort-web-a", "resident").javascript, 20);
+  assert.is(figures(workload, "relaxed", "host"), undefined);
+  assert.is(figures(workload, "ort-node-gqa", "resident"), undefined);
+  const decoding = { ...workload, decode: true };
+  assert.equal(
+    [figures(decoding, "relaxed", "resident").rate, figures(decoding, "relaxed-2", "resident").share],
+    [4, 0.8],
+  );
+  const goals = judgeGoals(goalsOf({ workloads: [workload] }));
+  const verdicts = goals.map(({ what, got, reached }: Record<string, unknown>) => [what, got, reached]);
+  assert.equal(verdicts, [
+    ["W1: share of the multiply-add peak", "0.800", true],
+    ["W1: times as fast as onnxruntime-web", "2.00 x", false],
+    ["W1: 2 threads, times as fast as 1", "2.00 x", true],
+  ]);
+  assert.equal([0, 0.00123, 0.5, 12.345, 1234.5, undefined].map(digits), ["0", "0.0012", "0.500", "12.3", "1235", ""]);
+});
+
+test("docs/performance.md: every number of the run, failures with their reasons", () => {
+  const text: string = documentOf(run);
+  assert.match(text, `Measured on ${run.date.slice(0, 10)} on ${run.machine.cpu}`);
+  for (const workload of run.workloads) {
+    assert.ok(text.includes(`### ${workload.id}: ${workload.title}`));
+    for (const engine of workload.engines) {
+      if (engine.problem) {
+        const reason = `${engine.offered === false ? "not asked" : "failed"}: ${engine.problem}`;
+        const told = text.split("\n").filter((line) => line.startsWith("- ") && line.endsWith(reason));
+        assert.ok(
+          told.some((line) => line.includes(engine.title)),
+          `${workload.id} ${engine.name}`,
+        );
+      } else {
+        const { rate, share } = figures(workload, engine.name, "resident");
+        assert.ok(text.includes(`| ${digits(rate)} | ${share.toFixed(2)} |`), `${workload.id} ${engine.name}`);
+      }
+    }
+  }
+  assert.match(text, /- onnxruntime-web Attention, .*: failed: .*overflow/i);
+  assert.match(text, "the operator has as many key heads as query heads");
+  assert.match(text, /\| W2: share of the multiply-add peak \| at least 0\.8 \| \d\.\d{3} \| (yes|\*\*no\*\*) \|/);
+  assert.not.match(text, /undefined|NaN|Infinity|\[object/);
+  // Parts that a run leaves out leave no empty headings
+  const bare: string = documentOf({ ...run, workloads: [] });
+  assert.not.match(bare, /## (Workloads|Limits to reach|Sizes|Other runtimes)/);
+});
+
+test("docs/performance.md is what docs/performance.json gives", () => {
+  if (!existsSync("docs/performance.json")) return console.log("note: docs/performance.json has not been written yet");
+  const written = documentOf(JSON.parse(readFileSync("docs/performance.json", "utf8")));
+  assert.is(
+    readFileSync("docs/performance.md", "utf8"),
+    written,
+    "run npm run bench -- --from docs/performance.json --write",
+  );
+});
+
+test("options: wrong words are told", () => {
+  const program =
+    "const { readOptions } = await import('./bench/harness/options.mjs'); readOptions(['', '', ...process.argv.slice(1)])";
+  const refused: [string[], RegExp][] = [
+    [["--only", "W1,W99"], /no workload W99: there are W1, W2/],
+    [["--engines", "fast"], /no engine fast: there are relaxed/],
+    [["--rounds", "0"], /'--rounds <n>' argument '0' is invalid. it must be an integer from 1/],
+    [["--node", "18"], /no Node 18: there are 20, 22, 24, 26/],
+    [["--kernel", "gemm"], /no kernel gemm: there are all, products/],
+    [["--runtime", "workerd"], /no runtime workerd: there are node-20/],
+    [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
+    [["W1"], /too many arguments/],
+  ];
+  for (const [args, message] of refused) {
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program, "--", ...args], {
+      encoding: "utf8",
+    });
+    assert.is(status, 1, args.join(" "));
+    assert.match(stderr, message);
+  }
+});
+
+test("micro-benchmarks: every kernel runs on both builds", async () => {
+  const { compileBoth } = await bench("harness/compile.mjs");
+  const { KERNELS, KERNEL_FILES } = await bench("harness/kernel-list.mjs");
+  for (const file of Object.values(KERNEL_FILES))
+    assert.ok(existsSync(`assembly/${file}.ts`) || file === "attention/decode", `${file}`);
+  const modules = await compileBoth("bench/assembly/kernels.ts", "kernels");
+  const { relaxed: limits } = await compileBoth("bench/assembly/limits.ts", "limits");
+  const order = JSON.stringify({ names: KERNELS, modules, limits, rounds: 1, warm: 1 });
+  const flags = process.versions.node.startsWith("20.") ? ["--experimental-wasm-relaxed-simd"] : [];
+  const printed = execFileSync(process.execPath, [...flags, "bench/harness/kernels.mjs", order], { encoding: "utf8" });
+  const { cases } = JSON.parse(printed);
+  for (const build of ["relaxed", "simd"]) {
+    const names = new Set(
+      cases.filter((each: { build: string }) => each.build === build).map((each: { name: string }) => each.name),
+    );
+    assert.equal([...names], KERNELS);
+  }
+  for (const { title, value } of cases) assert.ok(Number.isFinite(value), title);
+});
+
+test.run();
