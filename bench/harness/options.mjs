@@ -66,7 +66,7 @@ export function readOptions(argv) {
   };
   for (const other of ["only", "engines", "runtime", "kernel", "json"]) clash("from", other);
   for (const other of ["engines", "runtime", "write", "only"]) clash("kernel", other);
+  for (const other of ["only", "engines", "runtime"]) clash("write", other);
   clash("runtime", "engines");
-  clash("runtime", "write");
   return options;
 }

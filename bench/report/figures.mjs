@@ -57,7 +57,7 @@ export function digits(number) {
 }
 
 /** An engine without figures: why. */
-export function reasonOf({ problem, offered }) {
+function reasonOf({ problem, offered }) {
   return offered === false ? `not asked: ${problem}` : `failed: ${problem}`;
 }
 
@@ -68,4 +68,14 @@ export function kernelFigures({ value, unit, limit, median, min }) {
     best: isRate ? (value * median) / min : (value * min) / median,
     share: limit === undefined ? undefined : isRate ? value / limit : limit / value,
   };
+}
+
+/** Engines without figures by their reason: [[reason, titles]]. */
+export function groupReasons({ engines }) {
+  const groups = new Map();
+  for (const engine of engines.filter(({ problem }) => problem)) {
+    const reason = reasonOf(engine);
+    groups.set(reason, [...(groups.get(reason) ?? []), engine.title]);
+  }
+  return [...groups];
 }

@@ -45,6 +45,7 @@ export function goalsOf(run) {
   }
   for (const id of ["W5", "W5-kv8"]) {
     share(id, 0.9);
+    share(`${id}-f32`, 0.9);
     times(id, others, "all others", 1);
     for (const [dtype, least] of [
       ["f16", 1.7],

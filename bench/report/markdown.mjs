@@ -1,5 +1,5 @@
 // docs/performance.md as text, from the JSON of a run. Sections whose numbers a run does not have are left out.
-import { digits, figures, kernelFigures, limitOf, reasonOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
+import { digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
 import { METHOD } from "./method.mjs";
 
@@ -78,20 +78,10 @@ function workloadTable(workload) {
       able.map((engine) => rowOf(workload, engine, unit, both)),
     ),
   ];
-  const unable = workload.engines.filter(({ problem }) => problem);
-  const reasons = groupReasons(unable);
+  const reasons = groupReasons(workload);
   if (reasons.length > 0)
     text.push(`\n\n${reasons.map(([reason, titles]) => `- ${titles.join(", ")}: ${reason}`).join("\n")}`);
   return text.join("");
-}
-
-function groupReasons(engines) {
-  const groups = new Map();
-  for (const engine of engines) {
-    const reason = reasonOf(engine);
-    groups.set(reason, [...(groups.get(reason) ?? []), engine.title]);
-  }
-  return [...groups];
 }
 
 function rowOf(workload, engine, unit, both) {
@@ -149,13 +139,13 @@ function runtimes({ runtimes: measured }) {
   const tables = engines.map(({ name, title }) => {
     const rows = able.map((runtime) => {
       const cells = ids.map((id) => cellOf(workloadIn(runtime, id), name));
-      return [`${runtime.title} ${runtime.version.split(",")[0]}`, ...cells];
+      return [nameOf(runtime), ...cells];
     });
     return `${title}:\n\n${table(["runtime", ...ids], rows)}`;
   });
   const limits = able.map((runtime) => {
     const { limits } = runtime.workloads[0];
-    return [runtime.title, digits(limits.multiplyAdd.median), digits(limits.read.median)];
+    return [nameOf(runtime), digits(limits.multiplyAdd.median), digits(limits.read.median)];
   });
   const failed = measured.filter(({ problem }) => problem).map(({ title, problem }) => `- ${title} failed: ${problem}`);
   return [
@@ -166,6 +156,9 @@ function runtimes({ runtimes: measured }) {
     ...(failed.length > 0 ? [failed.join("\n")] : []),
   ].join("\n\n");
 }
+
+/** Titles of Node have its major version already. */
+const nameOf = ({ title, version }) => `${title.replace(/ \d+$/, "")} ${version.split(",")[0]}`;
 
 function cellOf(workload, name) {
   const found = workload && figures(workload, name, "resident");

@@ -1,5 +1,5 @@
 // The run as one table for a person at a terminal.
-import { digits, figures, kernelFigures, limitOf, reasonOf, timeUnit, unitOf } from "./figures.mjs";
+import { digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
 
 const NAME = 38;
@@ -77,13 +77,24 @@ function blockOf(workload) {
     "error".padStart(9),
     "n".padStart(4),
   ];
-  const rows = workload.engines.map((engine) => rowOf(workload, engine, unit));
-  return [`${bold(head)}  ${work}, limit ${limit}`, dim(columns.join(" ")), ...rows].join("\n");
+  const rows = workload.engines.filter(({ problem }) => !problem).map((engine) => rowOf(workload, engine, unit));
+  if (rows.length > 0) rows.unshift(dim(columns.join(" ")));
+  for (const [reason, titles] of groupReasons(workload)) rows.push(dim(`${reason} (${shortened(titles)})`));
+  return [`${bold(head)}  ${work}, limit ${limit}`, ...rows].join("\n");
+}
+
+/** What engines of one reason are called: the part before the operator or the way, once. */
+function shortened(titles) {
+  const names = new Map();
+  for (const title of titles) {
+    const [name] = title.split(/,? (?=Attention|Multi|Group|per head|batched|relaxed|simd)/);
+    names.set(name, [...(names.get(name) ?? []), title.slice(name.length).replace(/^,? /, "")]);
+  }
+  return [...names].map(([name, parts]) => (parts[0] ? `${name}: ${parts.join("; ")}` : name)).join(", ");
 }
 
 function rowOf(workload, engine, unit) {
   const title = engine.title.padEnd(NAME);
-  if (engine.problem) return `${title} ${dim(reasonOf(engine))}`;
   const resident = figures(workload, engine.name, "resident");
   const host = figures(workload, engine.name, "host");
   const time = (ms) => digits(ms * unit.ofMs);
