@@ -1,6 +1,6 @@
 // npm run bench: attention-wasm beside its peers and the limits of the machine. `npm run bench -- --help` lists the options;
 // docs/performance.md tells how it measures and is made from what it measured.
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { setUp } from "../scripts/setup.mjs";
 
 setUp({ quiet: true });
@@ -13,6 +13,8 @@ const { tableOf } = await import("./report/terminal.mjs");
 const options = readOptions(process.argv);
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 try {
+  // Told now, not after a quarter of an hour
+  if (options.json) closeSync(openSync(options.json, "a"));
   const run = options.from ? JSON.parse(readFileSync(options.from, "utf8")) : await measureAll(options, say);
   quiet();
   console.log(tableOf(run));

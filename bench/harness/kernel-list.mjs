@@ -1,6 +1,7 @@
 // Kernels that have a micro-benchmark: bench/ and assembly/ have files of the same stem.
 export const KERNEL_FILES = {
   products: "attention/products",
+  distances: "attention/distances",
   softmax: "attention/softmax",
   forward: "attention/forward",
   decode: "attention/decode",
@@ -9,6 +10,9 @@ export const KERNEL_FILES = {
   masks: "attention/masks",
   weights: "attention/weights",
   merge: "attention/merge",
+  page: "cache/page",
+  quantise: "cache/quantise",
+  transfer: "cache/transfer",
   rotary: "layers/rotary",
   sums: "layers/sums",
   math: "simd/math",

@@ -189,7 +189,8 @@ function kernels({ kernels: measured }) {
 
 \`npm run bench -- --kernel all\`, one core, data in cache unless said. Limits: multiply-adds ${digits(limits.multiplyAdd)} GFLOP/s, reading
 ${digits(limits.read)} GB/s. The limit of a kernel that works element by
-element is the time in which as many vector operations as it has would pass if each were one multiply-add of the peak.
+element is the time in which as many vector operations as it has would pass if each were one multiply-add of the peak;
+processors that add beside their multiply-adders can be above it.
 
 ${table(["kernel", "case", "unit", "relaxed", "of limit", "simd", "of limit"], rows, 3)}`;
 }

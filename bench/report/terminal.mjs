@@ -34,12 +34,12 @@ function goalTable(goals) {
 
 function kernelTable({ limits, cases }) {
   const head = `== kernels, limits ${digits(limits.multiplyAdd)} GFLOP/s, ${digits(limits.read)} GB/s`;
-  const columns = ["kernel".padEnd(30), "case".padEnd(46), "build".padEnd(8), "median".padStart(9), "best".padStart(8)];
+  const columns = ["kernel".padEnd(32), "case".padEnd(46), "build".padEnd(8), "median".padStart(9), "best".padStart(8)];
   const lines = cases.map((each) => {
     const { file, title, build, value, unit, n } = each;
     const { best, share } = kernelFigures(each);
     const cells = [
-      file.padEnd(30),
+      file.padEnd(32),
       title.padEnd(46),
       build.padEnd(8),
       digits(value).padStart(9),
