@@ -33,15 +33,19 @@ async function buildKernels() {
   const { targets } = JSON.parse(await readFile("asconfig.json", "utf8"));
   for (const [target, { outFile }] of Object.entries(targets)) {
     if ((await changed(outFile)) > sources) continue;
-    // Threaded twins also export what workers run
-    const entries = target.endsWith("-threads") ? ["assembly/parallel/workers.ts"] : [];
-    const { error, stderr } = await asc.main([...entries, "--target", target]);
+    const { error, stderr } = await asc.main([...entriesOf(target), "--target", target]);
     const messages = stderr.toString();
     if (error || messages.includes("WARNING")) {
       console.error(messages);
       process.exit(1);
     }
   }
+}
+
+/** The layers are modules of their own; threaded twins of the attention kernels also export what workers run. */
+function entriesOf(target) {
+  if (target.startsWith("layers-")) return ["assembly/layers/index.ts"];
+  return target.endsWith("-threads") ? ["assembly/index.ts", "assembly/parallel/workers.ts"] : ["assembly/index.ts"];
 }
 
 /** The elementary functions on their own, for test/math.test.ts. */

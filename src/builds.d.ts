@@ -5,3 +5,6 @@ declare module "attention-wasm:builds" {
 declare module "attention-wasm:threaded-builds" {
   export function bytes(build: "simd" | "relaxed"): Uint8Array<ArrayBuffer>;
 }
+declare module "attention-wasm:layer-builds" {
+  export function bytes(build: "simd" | "relaxed", shared: boolean): Uint8Array<ArrayBuffer>;
+}

@@ -16,7 +16,8 @@ export type ErrorCode =
   | "ERR_NO_SIMD"
   | "ERR_NO_RELAXED_SIMD"
   | "ERR_COMPILE"
-  | "ERR_MODULE";
+  | "ERR_MODULE"
+  | "ERR_WEIGHTS";
 
 /** An error with a stable `code`; `message` names the argument as the caller wrote it. */
 export type AttentionError = (TypeError | RangeError) & { readonly code: ErrorCode };

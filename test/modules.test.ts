@@ -30,7 +30,9 @@ function sections(bytes: Uint8Array): Map<number, Uint8Array> {
 const exportsOf = (name: string) =>
   WebAssembly.Module.exports(new WebAssembly.Module(readFileSync(`build/${name}.wasm`))).map((e) => e.name);
 
-for (const name of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
+const BUILDS = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
+
+for (const name of [...BUILDS, ...BUILDS.map((build) => `layers-${build}`)]) {
   test(`${name}: imports memory and nothing else; no data, globals, tables or start function`, () => {
     const bytes = readFileSync(`build/${name}.wasm`);
     const module = new WebAssembly.Module(bytes);
@@ -39,10 +41,12 @@ for (const name of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
     for (const [kind, id] of Object.entries(SECTIONS)) assert.not.ok(found.has(id), `there is a ${kind} section`);
     assert.ok(WebAssembly.Module.exports(module).every(({ kind }) => kind === "function"));
     // Threaded twins export besides what assembly/parallel/workers.ts lists
-    const extra = name.endsWith("-threads")
-      ? ["work", "openJob", "takeTiles", "computeTile", "closeJob", "busyWorker", "stopWorkers"]
-      : [];
-    assert.equal(exportsOf(name).sort(), [...extra, ...exportsOf("simd")].sort());
+    const layers = name.startsWith("layers-");
+    const extra =
+      name.endsWith("-threads") && !layers
+        ? ["work", "openJob", "takeTiles", "computeTile", "closeJob", "busyWorker", "stopWorkers"]
+        : [];
+    assert.equal(exportsOf(name).sort(), [...extra, ...exportsOf(layers ? "layers-simd" : "simd")].sort());
   });
 
   test(`${name}: shared memory exactly in the threaded twin`, () => {
@@ -65,6 +69,8 @@ test("only relaxed builds hold relaxed instructions", () => {
   assert.not.ok(relaxed("simd-threads"));
   assert.ok(relaxed("relaxed"));
   assert.ok(relaxed("relaxed-threads"));
+  assert.not.ok(relaxed("layers-simd"));
+  assert.ok(relaxed("layers-relaxed"));
 });
 
 test.run();

@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { decode, placeOf, ranks, SINGLE } from "./decode.mjs";
 
-const DECODER = JSON.stringify(fileURLToPath(new URL("decode.mjs", import.meta.url)));
+const DECODER_FILE = fileURLToPath(new URL("decode.mjs", import.meta.url));
+const DECODER = JSON.stringify(DECODER_FILE);
 /** Shorter repetitions are left to gzip. */
 const SHORTEST_COPY = 16;
 /** f32x4.mul, f32x4.add and f32x4.relaxed_madd; what is between the first two is fetched in so few characters. */
@@ -18,8 +19,8 @@ const FETCH = ".{2,12}?";
 const BASES = { relaxed: "simd", "simd-threads": "simd", "relaxed-threads": "relaxed" };
 
 /**
- * esbuild plugin for two modules: `attention-wasm:builds` (both plain builds) and `attention-wasm:threaded-builds` (their
- * twins). Each exports `bytes(build)`.
+ * esbuild plugin for three modules: `attention-wasm:builds` (both plain builds), `attention-wasm:threaded-builds` (their
+ * twins) and `attention-wasm:layer-builds` (all four of the layers). Each exports `bytes(build)`.
  */
 export function embeddedBuilds() {
   const namespace = "attention-wasm";
@@ -28,7 +29,8 @@ export function embeddedBuilds() {
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^attention-wasm:/ }, ({ path }) => ({ path, namespace, sideEffects: false }));
       onLoad({ filter: /./, namespace }, async ({ path }) => {
-        const { frequent, steps, products, fused } = await encoded();
+if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loader: "js" };
+        const { frequent, steps, products, fused } = await encoded("");
         const threaded = path.endsWith("threaded-builds");
         const contents = threaded
           ? `import { bytes as plain, unpack } from "attention-wasm:builds";
@@ -47,15 +49,30 @@ export function embeddedBuilds() {
   };
 }
 
-let made;
-function encoded() {
-  made ??= encode();
-  return made;
+/** With a decoder of its own: a chunk shared with the other builds would be one more file for whoever uses only those. */
+async function layerBuilds() {
+  const { frequent, steps, products, fused } = await encoded("layers-");
+  const decoder = (await readFile(DECODER_FILE, "utf8")).replace(/^export /gm, "");
+  return `${decoder}
+    const frequent = ${JSON.stringify(frequent)};
+    const steps = ${JSON.stringify(steps)};
+    const unpack = (name, base) => decode(frequent, steps[name], base);
+    const plain = (build) => build === "simd"
+      ? unpack("simd")
+      : unpack("relaxed", decode(frequent, [steps.simd[0].replace(${products}, ${JSON.stringify(fused)})]));
+    export const bytes = (build, shared) => shared ? unpack(build + "-threads", plain(build)) : plain(build);`;
 }
 
-async function encode() {
+const made = {};
+/** @param family what the names of its files start with */
+function encoded(family) {
+  made[family] ??= encode(family);
+  return made[family];
+}
+
+async function encode(family) {
   const builds = {};
-  for (const name of ["simd", ...Object.keys(BASES)]) builds[name] = await readFile(`build/${name}.wasm`);
+  for (const name of ["simd", ...Object.keys(BASES)]) builds[name] = await readFile(`build/${family}${name}.wasm`);
   const counts = new Array(256).fill(0);
   for (const name of ["simd", "relaxed"]) for (const byte of builds[name]) counts[byte]++;
   const byCount = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);

@@ -18,13 +18,21 @@ const ENTRIES = {
   slim: "src/slim.ts",
   onnx: "src/onnx/index.ts",
   threads: "src/threads.ts",
+  layers: "src/layers/index.ts",
   // Behind conditions of package.json
   workerd: "src/workerd.ts",
   "edge-light": "src/edge-light.ts",
+  "layers-workerd": "src/layers/workerd.ts",
+  "layers-edge-light": "src/layers/edge-light.ts",
 };
-const WITHOUT_REQUIRE = ["workerd", "edge-light"];
+const WITHOUT_REQUIRE = ["workerd", "edge-light", "layers-workerd", "layers-edge-light"];
 /** The name of the chunk that has this module inside. */
-const CHUNKS = { "src/errors.ts": "errors", "src/engine.ts": "engine", "src/engine/embedded.ts": "builds" };
+const CHUNKS = {
+  "src/errors.ts": "errors",
+  "src/engine.ts": "engine",
+  "src/engine/embedded.ts": "builds",
+  "src/layers/kernels.ts": "layers-all",
+};
 
 /** @returns what each entry point exports besides types, and esbuild's list of what went in */
 export async function buildPackage(common) {
@@ -48,6 +56,8 @@ export async function buildPackage(common) {
   // What is imported comes before what imports it, so that whoever reads meanwhile finds everything
   for (const { path, text } of outputFiles.sort((a, b) => isEntry(a.path) - isEntry(b.path))) {
     const file = path.split(/[\\/]/).at(-1);
+    // What is left of modules of types alone
+    if (text.trim() === "") continue;
     const name = names.get(file) ?? file;
     written.add(name);
     const renamed = text.replace(/chunk-[A-Z0-9]+\.js/g, (chunk) => names.get(chunk));

@@ -26,6 +26,7 @@ const ENGINE_CODES: Record<ErrorCode, true> = {
   ERR_NO_RELAXED_SIMD: true,
   ERR_COMPILE: true,
   ERR_MODULE: true,
+  ERR_WEIGHTS: true,
 };
 
 /** Prints what went wrong, if anything did, and gives the exit code. */

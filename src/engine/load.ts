@@ -5,7 +5,7 @@ import { type Build, Core, type EngineInfo, type Team } from "./core.js";
 import type { Kernels } from "./kernels.js";
 import { LinearMemory, MAXIMUM_MEMORY } from "./memory.js";
 
-type ModuleSource = WebAssembly.Module | BufferSource | Response | URL;
+export type ModuleSource = WebAssembly.Module | BufferSource | Response | URL;
 
 /** Options that `load` and `loadSync` share. */
 export interface CoreOptions {
@@ -184,7 +184,8 @@ function isBytes(source: unknown): source is BufferSource {
   return source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
-async function compileSource(source: unknown): Promise<WebAssembly.Module> {
+/** Compiles whatever a caller may hand over as a module. */
+export async function compileSource(source: unknown): Promise<WebAssembly.Module> {
   if (isModule(source)) return source as WebAssembly.Module;
   if (isBytes(source)) return WebAssembly.compile(source).catch((cause) => compileFailed(cause, source));
   if (typeof URL === "function" && source instanceof URL) {
@@ -224,7 +225,7 @@ async function compileSmall(code: BufferSource | WebAssembly.Module): Promise<We
   }
 }
 
-function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Module {
+export function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Module {
   if (isModule(source)) return source as WebAssembly.Module;
   try {
     return new WebAssembly.Module(source as BufferSource);
