@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import { type Engine, type HostTensor, loadSync } from "../src/index.js";
 import { BUILDS } from "./builds.js";
 import { type Case, onnxCases, torchCases } from "./conformance/cases.js";
-import { compute } from "./conformance/operations.js";
+import { compute, isForOracle } from "./conformance/operations.js";
 import { referenceEngine } from "./conformance/reference-engine.js";
 import { waitsForTraining } from "./conformance/scaled-dot-product.js";
 import { assertClose } from "./conformance/tolerance.js";
@@ -40,16 +40,17 @@ function tallyOf(test: Case, build: string): Tally {
 /** Every output that is not a gradient, against its own tolerance. */
 function check(engine: Engine, test: Case): void {
   if (test.unreadable) throw test.unreadable;
-  const results = compute(engine, test);
-  let compared = 0;
-  for (const want of test.outputs) {
-    if (!want) continue;
-    const got: HostTensor | undefined = results[want.name];
-    if (!got) throw new Error(`the operation gave no '${want.name}'`);
-    assertClose(got, want);
-    compared++;
+  for (const results of compute(engine, test)) {
+    let compared = 0;
+    for (const want of test.outputs) {
+      if (!want) continue;
+      const got: HostTensor | undefined = results[want.name];
+      if (!got) throw new Error(`the operation gave no '${want.name}'`);
+      assertClose(got, want);
+      compared++;
+    }
+    if (compared === 0) throw new Error("the case has no outputs to compare");
   }
-  if (compared === 0) throw new Error("the case has no outputs to compare");
 }
 
 const engines: { build: string; engine: Engine }[] = [
@@ -59,6 +60,7 @@ const engines: { build: string; engine: Engine }[] = [
 for (const { build, engine } of engines) {
   const conformance = suite(`conformance (${build})`);
   for (const test of cases) {
+    if (build === "float64 reference" && !isForOracle(test)) continue;
     const tally = tallyOf(test, build);
     tally.total++;
     conformance(test.name, () => {

@@ -72,7 +72,7 @@ function multiplyColumns(P: GemmParameters, a: usize, b: usize, c: usize, first:
     let block = panels;
     let panelStride = <usize>depth << 5;
     if (P.kind == MATRIX_PACKED) {
-      panelStride = <usize>P.depth << 5;
+      panelStride = P.bRow ? P.bRow : <usize>P.depth << 5;
       block = b + <usize>(first >> 3) * panelStride + (<usize>begin << 5);
     } else if (P.kind == MATRIX_ROWS) {
       packRows(b, P.bRow, first, n, begin, depth, block, panelStride);

@@ -61,6 +61,7 @@ export class GemmParameters {
   kind: i32;
   b: usize;
   bBatch: usize;
+  /** Bytes from row to row; with MATRIX_PACKED from panel to panel, 0 for K * PANEL * 4. */
   bRow: usize;
   image: usize;
   c: usize;

@@ -4,7 +4,7 @@ import type { Core } from "../engine/core.js";
 import { type Fields, writeBlock } from "../engine/kernels.js";
 import { elements, isContiguous } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { ACTIVATION_NONE, gemmParameters } from "./abi.generated.js";
+import { ACTIVATION_NONE, gemmParameters, PANEL } from "./abi.generated.js";
 import { layerKernels } from "./kernels.js";
 import { blank, dense, withTemporaries } from "./temporaries.js";
 
@@ -54,6 +54,14 @@ export interface PackedMatrix {
   readonly address: number;
   readonly depth: number;
   readonly columns: number;
+  /** Bytes from panel to panel, where that is not depth * PANEL * 4. */
+  readonly panelStride?: number;
+}
+
+/** The part of a packed matrix for columns first .. first + depth - 1 of the weight [N, K]. */
+export function depthSlice(matrix: PackedMatrix, first: number, depth: number): PackedMatrix {
+  const { address, columns, panelStride = matrix.depth * PANEL * 4 } = matrix;
+  return { address: address + first * PANEL * 4, columns, depth, panelStride };
 }
 
 /** A new tensor activation(x W + bias): x [..., K], W packed [K, N] -> [..., N]. */
@@ -68,6 +76,7 @@ export function project(core: Core, x: Tensor, matrix: PackedMatrix, bias?: Tens
       a: a.address,
       aRow: a.stride,
       b: matrix.address,
+      bRow: matrix.panelStride ?? 0,
       c: output.address,
       cRow: matrix.columns * 4,
       bias: bias?.address ?? 0,
@@ -75,5 +84,49 @@ export function project(core: Core, x: Tensor, matrix: PackedMatrix, bias?: Tens
       alpha: activation?.alpha ?? 1,
     });
     return output;
+  });
+}
+
+/** Sequences [batch, length, features] as they lie: seq-first or batch-first, in bytes. */
+export interface Sequences {
+  readonly address: number;
+  readonly batch: number;
+  readonly length: number;
+  readonly batchStride: number;
+  readonly rowStride: number;
+}
+
+/** to = x W + bias for every row of every sequence; both sides may lie in either order of axes. */
+export function projectSequences(
+  core: Core,
+  x: Sequences,
+  matrix: PackedMatrix,
+  bias: number,
+  to: Sequences,
+  activation?: Activation,
+): void {
+  const shared = {
+    b: matrix.address,
+    bRow: matrix.panelStride ?? 0,
+    columns: matrix.columns,
+    depth: matrix.depth,
+    bias,
+  };
+  const { kind = ACTIVATION_NONE, alpha = 1 } = activation ?? {};
+  const flat = (s: Sequences) => s.batch === 1 || s.batchStride === s.length * s.rowStride;
+  // One tall product where rows follow each other on both sides
+  const [batch, rows] = flat(x) && flat(to) ? [1, x.batch * x.length] : [x.batch, x.length];
+  multiply(core, {
+    ...shared,
+    batch,
+    rows,
+    a: x.address,
+    aBatch: x.batchStride,
+    aRow: x.rowStride,
+    c: to.address,
+    cBatch: to.batchStride,
+    cRow: to.rowStride,
+    activation: kind,
+    alpha,
   });
 }

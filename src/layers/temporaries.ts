@@ -1,7 +1,7 @@
 // Tensors that live as long as a step of a layer, and what steps are made of: float32 tensors in memory, in and out.
 import type { Core } from "../engine/core.js";
 import type { Keep } from "../composite.js";
-import { isContiguous } from "../shape.js";
+import { elements, isContiguous } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { copyParameters } from "./abi.generated.js";
 import { layerKernels } from "./kernels.js";
@@ -26,6 +26,13 @@ export function withTemporaries<R extends Tensor | readonly (Tensor | undefined)
 /** A new float32 tensor, its elements undefined. */
 export function blank(core: Core, shape: readonly number[]): Tensor {
   return Tensor.allocate(core, shape, "float32");
+}
+
+/** A new float32 tensor of zeros. */
+export function zeros(core: Core, shape: readonly number[]): Tensor {
+  const tensor = blank(core, shape);
+  new Float32Array(core.memory.memory.buffer, tensor.address, elements(shape)).fill(0);
+  return tensor;
 }
 
 /** The tensor itself where its elements lie in row-major order, else a copy that does. */

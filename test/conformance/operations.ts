@@ -1,15 +1,10 @@
 // How a case's operation is computed with the engine: one function per `op`, its results by output name.
 // An op, input or attribute that is not known here throws: a case is never passed over.
-import {
-  alibiSlopes,
-  type AttentionOptions,
-  type Engine,
-  type HostTensor,
-  type RotaryOptions,
-} from "../../src/index.js";
+import { alibiSlopes, type AttentionOptions, Engine, type HostTensor, type RotaryOptions } from "../../src/index.js";
 import { Attention, RotaryEmbedding } from "../../src/onnx/index.js";
 import type { Case } from "./cases.js";
 import { input, only, optional, type Results } from "./inputs.js";
+import { LAYER_OPERATIONS } from "./layers.js";
 import { scaledDotProduct } from "./scaled-dot-product.js";
 import { seed41, seed42, similarityAttention } from "./seed-document.js";
 
@@ -42,10 +37,17 @@ const OPERATIONS: Record<string, Operation> = {
   RotaryEmbedding: onnxRotaryEmbedding,
 };
 
-export function compute(engine: Engine, test: Case): Results {
-  const operation = OPERATIONS[test.op];
-  if (!operation) throw new Error(`the tests do not know the operation '${test.op}'`);
-  return operation(engine, test);
+/** What the case's operation gives; every way there is to compute it, the layers' among them. */
+export function compute(engine: Engine, test: Case): Results[] {
+  const ways = [OPERATIONS[test.op], engine instanceof Engine ? LAYER_OPERATIONS[test.op] : undefined];
+  const operations = ways.filter((way) => way !== undefined);
+  if (operations.length === 0) throw new Error(`the tests do not know the operation '${test.op}'`);
+  return operations.map((operation) => operation(engine, test));
+}
+
+/** Whether the oracle, which is no Engine, can compute it. */
+export function isForOracle(test: Case): boolean {
+  return !(test.op in LAYER_OPERATIONS) || test.op in OPERATIONS;
 }
 
 function bahdanau(engine: Engine, test: Case): Results {

@@ -7,13 +7,10 @@ export interface IndexEntry {
   readonly group?: string;
 }
 
-const TORCH_GROUPS = ["seed", "sdpa", "onnx_form"];
-const LAYER_OPS = ["rotary_position_embedding", "alibi_slopes", "bahdanau_attention", "luong_attention"];
-const LAYER_NAMES = ["rope_", "alibi_slopes_", "bahdanau_", "luong_"];
+const TORCH_GROUPS = ["seed", "sdpa", "onnx_form", "mha", "layers"];
 
 /** The rule for the torch folder; the pack script and the tests both use it. */
-export function belongsToTorch({ group, op, name }: IndexEntry): boolean {
-  if (group === "layers") return LAYER_OPS.includes(op) || LAYER_NAMES.some((prefix) => name.startsWith(prefix));
+export function belongsToTorch({ group }: IndexEntry): boolean {
   return group !== undefined && TORCH_GROUPS.includes(group);
 }
 

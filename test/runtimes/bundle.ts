@@ -68,11 +68,16 @@ export async function run(runtime: Runtime): Promise<Report | undefined> {
 
 /** The simd build, and the relaxed one where this runtime has relaxed SIMD. */
 async function buildsOf({ load }: Runtime): Promise<Host["builds"]> {
-  const builds = [{ name: "simd" as const, module: await load("simd"), math: await load("math-simd") }];
+  const all = async (name: "simd" | "relaxed") => ({
+    name,
+    module: await load(name),
+    layers: await load(`layers-${name}`),
+    math: await load(`math-${name}`),
+  });
+  const simd = await all("simd");
   try {
-    const relaxed = { name: "relaxed" as const, module: await load("relaxed"), math: await load("math-relaxed") };
-    return [...builds, relaxed];
+    return [simd, await all("relaxed")];
   } catch {
-    return builds;
+    return [simd];
   }
 }

@@ -1,8 +1,8 @@
 // What a runtime's launcher hands to the tests, and what it gets back as one line of JSON.
 import type { Test } from "uvu";
 
-/** Modules that a launcher supplies: the package's two builds, and the elementary functions of both for the maths tests. */
-export type ModuleName = "simd" | "relaxed" | "math-simd" | "math-relaxed";
+/** Modules that a launcher supplies: the package's two builds, their layers, and the elementary functions of both for the maths tests. */
+export type ModuleName = "simd" | "relaxed" | "layers-simd" | "layers-relaxed" | "math-simd" | "math-relaxed";
 
 export interface Runtime {
   readonly runtime: string;
@@ -24,6 +24,7 @@ export interface Host {
   readonly builds: readonly {
     readonly name: "simd" | "relaxed";
     readonly module: WebAssembly.Module;
+    readonly layers: WebAssembly.Module;
     readonly math: WebAssembly.Module;
   }[];
   readonly compiles: boolean;

@@ -5,7 +5,7 @@ import type { Engine } from "../../engine.js";
 import type { Tensor } from "../../tensor.js";
 import { lastAxes, mapTensor } from "../forward.js";
 import { Module } from "../module.js";
-import { type Activation, project } from "../product.js";
+import { type Activation, type PackedMatrix, project } from "../product.js";
 
 export interface LinearOptions {
   readonly inFeatures: number;
@@ -43,5 +43,15 @@ export class Linear extends Module {
   /** @internal The same of a float32 tensor in memory, checked; optionally through an activation. */
   run(x: Tensor, activation?: Activation): Tensor {
     return project(this.core, x, this.matrix("weight"), this.optional("bias"), activation);
+  }
+
+  /** @internal */
+  get packedWeight(): PackedMatrix {
+    return this.matrix("weight");
+  }
+
+  /** @internal 0 without a bias. */
+  get biasAddress(): number {
+    return this.optional("bias")?.address ?? 0;
   }
 }

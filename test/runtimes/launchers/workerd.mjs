@@ -5,7 +5,7 @@ import { programOf } from "../matrix/install.mjs";
 
 const VERSION = "1.20261117.1";
 const program = programOf("workerd", "workerd");
-const WASM = ["simd", "relaxed", "math-simd", "math-relaxed"];
+const WASM = ["simd", "relaxed", "layers-simd", "layers-relaxed", "math-simd", "math-relaxed"];
 
 const CONFIGURATION = `using Workerd = import "/workerd/workerd.capnp";
 const unitTests :Workerd.Config = (services = [(name = "main", worker = .tests)]);

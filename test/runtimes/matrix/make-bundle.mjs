@@ -9,6 +9,8 @@ export const SABOTAGES = ["fail", "hang", "crash", "silent", "fewer"];
 const MODULES = {
   simd: "build/simd.wasm",
   relaxed: "build/relaxed.wasm",
+  "layers-simd": "build/layers-simd.wasm",
+  "layers-relaxed": "build/layers-relaxed.wasm",
   "math-simd": "build/test/math-simd.wasm",
   "math-relaxed": "build/test/math-relaxed.wasm",
 };
@@ -27,6 +29,7 @@ function published() {
     setup({ onResolve }) {
       onResolve({ filter: /\/src\/index\.js$/ }, () => ({ path: resolve("build/index.js") }));
       onResolve({ filter: /\/src\/onnx\/index\.js$/ }, () => ({ path: resolve("build/onnx.js") }));
+      onResolve({ filter: /\/src\/layers\/index\.js$/ }, () => ({ path: resolve("build/layers.js") }));
       onResolve({ filter: /\/src\/threads\.js$/ }, () => ({ path: resolve(threadsBuilt() ? "build/threads.js" : NO_THREADS) }));
       onResolve({ filter: /^node:(fs|path)$/ }, () => ({ path: embedded }));
     },
