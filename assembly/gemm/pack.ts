@@ -43,19 +43,16 @@ export function packColumns(
     const r1 = count > 1 ? from + stride : from;
     const r2 = count > 2 ? r1 + stride : r1;
     const r3 = count > 3 ? r2 + stride : r2;
-    const m1 = f32x4.splat(count > 1 ? 1 : 0);
-    const m2 = f32x4.splat(count > 2 ? 1 : 0);
-    const m3 = f32x4.splat(count > 3 ? 1 : 0);
-    const kept1 = f32x4.ne(m1, f32x4.splat(0));
-    const kept2 = f32x4.ne(m2, f32x4.splat(0));
-    const kept3 = f32x4.ne(m3, f32x4.splat(0));
+    const kept1 = i32x4.splat(count > 1 ? -1 : 0);
+    const kept2 = i32x4.splat(count > 2 ? -1 : 0);
+    const kept3 = i32x4.splat(count > 3 ? -1 : 0);
     let at = half;
     let k: usize = 0;
     const end = <usize>depth << 2;
     for (; k + 16 <= end; k += 16, at += 128) {
       transpose4(
         v128.load(from + k), v128.and(v128.load(r1 + k), kept1),
-        v128.and(v128.load(r2 + k), kept2), v128.and(v128.load(r3 + k), kept3), at, 32,
+        v128.and(v128.load(r2 + k), kept2), v128.and(v128.load(r3 + k), kept3), at, at + 32, at + 64, at + 96,
       );
     }
     for (; k < end; k += 4, at += 32) {
@@ -133,7 +130,10 @@ export function packTiles(a: usize, stride: usize, rows: i32, depth: i32, step: 
     const r5 = count > 5 ? r4 + stride : r4;
     let k: usize = 0;
     for (; k < whole; k += 16, to += 4 * next) {
-      transpose4(v128.load(a + k), v128.load(r1 + k), v128.load(r2 + k), v128.load(r3 + k), to, next);
+      transpose4(
+        v128.load(a + k), v128.load(r1 + k), v128.load(r2 + k), v128.load(r3 + k),
+        to, to + next, to + 2 * next, to + 3 * next,
+      );
       if (step == 4) continue;
       const e = v128.load(r4 + k);
       const f = v128.load(r5 + k);
