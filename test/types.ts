@@ -1,5 +1,5 @@
 // What must compile, and what must not; checked by `npm run check`, run by nobody.
-import type { AttentionOptions, Engine, HostTensor, Tensor } from "../src/index.js";
+import type { AttentionOptions, CacheAttentionOptions, Engine, HostTensor, KVCache, Tensor } from "../src/index.js";
 
 declare const engine: Engine;
 declare const host: HostTensor;
@@ -21,7 +21,24 @@ export function compiles(): void {
   const k: HostTensor = engine.attention(host, host, host, { causal: { offset: [1, 2] }, window: [1, -1] }).output;
   const l: HostTensor = engine.attention(host, host, host, { segments: { query: host, key: resident } }).output;
   const m: HostTensor = engine.attention(host, host, host, { relativeBias: { table: host, maxDistance: 64 } }).output;
-  void [a, b, c, d, e, f, g, h, i, j, k, l, m];
+  const n: KVCache = engine.kvCache({ kvHeads: 2, headDim: 64, capacity: 128, dtype: "f16" });
+  n.append(host, resident, { lengths: [1, 2], layout: "BSHD" });
+  const o: HostTensor = n.attention(host).output;
+  const p: Tensor = n.attention(resident, { returnLse: true, positions: [3] }).lse;
+  const q: Float32Array = n.attention(floats).output.data;
+  const r: CacheAttentionOptions = { causal: false, window: [4, -1], mask: host };
+  const s: Tensor | undefined = n.attention(resident, r as CacheAttentionOptions & { returnLse?: boolean }).lse;
+  const t: KVCache = n.fork({ items: new Int32Array(2) });
+  const u: Float32Array = n.toHost(0, 5).key.data;
+  const v: KVCache = engine.kvCache({
+    batch: 2,
+    kvHeads: 2,
+    headDim: 64,
+    window: 9,
+    pinned: 1,
+    rotary: { base: 500000 },
+  });
+  void [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s, t, u, v];
 }
 
 export function doesNotCompile(): void {
@@ -41,6 +58,17 @@ export function doesNotCompile(): void {
   const wrong: HostTensor = engine.attention(resident, resident, resident).output;
   // @ts-expect-error no such similarity
   engine.attention(host, host, host, { similarity: "l2" });
+  const cache = engine.kvCache({ kvHeads: 2, headDim: 64, capacity: 128 });
+  // @ts-expect-error the cache knows its lengths
+  cache.attention(host, { keyLengths: [3] });
+  // @ts-expect-error a typo
+  cache.attention(host, { windows: [3, 0] });
+  // @ts-expect-error not asked for
+  cache.attention(host).weights;
+  // @ts-expect-error no such dtype
+  engine.kvCache({ kvHeads: 2, headDim: 64, capacity: 128, dtype: "int2" });
+  // @ts-expect-error heads are needed
+  engine.kvCache({ headDim: 64, capacity: 128 });
   // @ts-expect-error plain arrays are not data
   engine.tensor({ data: [1, 2], shape: [2] });
   void wrong;

@@ -3,8 +3,7 @@
 // Rows run over queries first and, inside a query, over the heads of one group: row = i * G + g. So the heads that
 // share a key head fill the lanes together, and a tile spans few neighbouring queries, whose intervals are alike.
 //
-// With pinned keys (attention sinks: Xiao et al. 2023) a row sees [0, pinned) besides, below its `high`; where that touches
-// its interval the two are one, so only rows with low > pinned see two intervals.
+// With pinned keys (attention sinks: Xiao et al. 2023) a row sees [0, pinned) besides [low, high], but nothing after `high`.
 import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, TILE_KEYS } from "../abi";
 import { Workspace } from "./workspace";
 
@@ -35,9 +34,9 @@ export function describeRows(
       const diagonal = <i64>i + <i64>item.diagonal;
       if (P.left >= 0) low = <i32>max<i64>(0, min<i64>(diagonal - <i64>P.left, NO_KEY));
       if (P.right >= 0) high = <i32>min<i64>(high, diagonal + <i64>P.right);
-      if (P.pinned > 0) {
-        if (low > high) high = min(high, P.pinned - 1);
-        if (low > high || low <= P.pinned) low = 0;
+      if (P.pinned > 0 && low > high) {
+        low = 0;
+        high = min(high, P.pinned - 1);
       }
       if (i >= item.queryLength || low > high) {
         low = NO_KEY;

@@ -8,6 +8,7 @@ import {
   type DType,
   type Engine,
   type HostTensor,
+  type KVCacheOptions,
   type RotaryOptions,
 } from "../../src/index.js";
 import { hostTensor, size } from "../properties/arrays.js";
@@ -186,6 +187,49 @@ function* sectionsOf(dtype: DType): Generator<[string, Prepare]> {
   yield [`pooling of ${dtype}`, pooling];
 }
 
+/** Caches of every dtype and mode: what they give, and what they read back. */
+function* cacheSections(): Generator<[string, Prepare]> {
+  const modes: Record<string, Partial<KVCacheOptions>> = {
+    linear: { capacity: 400 },
+    ring: { window: 30, pinned: 4, capacity: 129 },
+    pages: { pages: 20, rotary: { base: 500 } },
+  };
+  for (const dtype of [...DTYPES, "int8", "int4"] as const) {
+    for (const [name, mode] of Object.entries(modes)) {
+      const prepare = () => {
+        const source = new Source(17);
+        const steps = [70, 1, 1, 100, 3].map((n) => ({
+          key: source.tensor([2, 2, n, 34]),
+          value: source.tensor([2, 2, n, 20]),
+          query: source.tensor([2, 4, n, 34]),
+        }));
+        return (engine: Engine) => {
+          const cache = engine.kvCache({ batch: 2, kvHeads: 2, headDim: 34, valueDim: 20, dtype, ...mode });
+          const results = steps.flatMap(({ key, value, query }) => {
+            cache.append(key, value);
+            const fork = cache.fork({ items: [1] });
+            fork.append(...([key, value].map((x) => firstOfBatch(x)) as [HostTensor, HostTensor]));
+            const { output, lse, weights } = cache.attention(query, ASKED);
+            const forked = fork.attention(firstOfBatch(query)).output;
+            fork.dispose();
+            return [output, lse, weights, forked];
+          });
+          const { key, value } = cache.toHost();
+          cache.dispose();
+          return [...results, key, value];
+        };
+      };
+      yield [`cache of ${dtype}, ${name}`, prepare];
+    }
+  }
+}
+
+/** The first batch item. */
+function firstOfBatch({ data, shape }: HostTensor): HostTensor {
+  const [B, ...rest] = shape as [number, ...number[]];
+  return { data: (data as Float32Array).slice(0, data.length / B), shape: [1, ...rest] };
+}
+
 function* otherSections(): Generator<[string, Prepare]> {
   const scores = () => {
     const source = new Source(10);
@@ -233,7 +277,7 @@ let prepared: ReadonlyMap<string, Section> | undefined;
 
 /** Every section by name. */
 export function workload(): ReadonlyMap<string, Section> {
-  const sections = () => [...attentionSections(), ...otherSections()];
+  const sections = () => [...attentionSections(), ...cacheSections(), ...otherSections()];
   prepared ??= new Map(sections().map(([name, prepare]) => [name, prepare()]));
   return prepared;
 }
