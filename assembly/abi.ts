@@ -244,12 +244,11 @@ export class CacheParameters {
   chunk: usize;
   chunkHead: usize;
   chunkRow: usize;
-  /** [B, heads, n, dim] of rowsDtype; f32 where they are read back. rowBytes = bytes of one row's elements. */
+  /** [B, heads, n, dim] of rowsDtype; f32 where they are read back */
   rows: usize;
   rowsBatch: usize;
   rowsHead: usize;
   rowsRow: usize;
-  rowBytes: usize;
   rowsDtype: i32;
   /** CacheItem [B] */
   items: usize;

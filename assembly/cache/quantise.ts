@@ -63,13 +63,15 @@ function storeScale(m: f32, steps: f32, to: usize): f32 {
   return reinterpret<f32>(brain << 16);
 }
 
-/** The integers nearest to x / scale, i16 [8]. */
+/** The integers nearest to x / scale, ties to even, i16 [8]. */
 function round8(x: usize, scale: f32): v128 {
   if (scale == 0) return i16x8.splat(0);
   const s = f32x4.splat(scale);
+  // Added to 1.5 * 2^23, a number rounds to an integer in the low bits of the sum
+  const magic = f32x4.splat(12582912);
   return i16x8.narrow_i32x4_s(
-    i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(v128.load(x), s))),
-    i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(v128.load(x, 16), s))),
+    i32x4.sub(f32x4.add(f32x4.div(v128.load(x), s), magic), magic),
+    i32x4.sub(f32x4.add(f32x4.div(v128.load(x, 16), s), magic), magic),
   );
 }
 

@@ -4,7 +4,7 @@
 // positions [position, position + count).
 // Contract: every page of those positions is there, and of appended ones belongs to nobody else.
 import { CACHE_GROUP, CacheItem, CacheParameters, PAGE_KEYS } from "../abi";
-import { narrowRow, widenRow } from "../simd/convert";
+import { elementShift, narrowRow, widenRow } from "../simd/convert";
 import { pageAt, quantised, readQuantised } from "./page";
 import { writeQuantised } from "./quantise";
 
@@ -21,22 +21,24 @@ export function cacheRead(parameters: usize): void {
 function transfer(P: CacheParameters, append: bool): void {
   const groups = (P.dim + CACHE_GROUP - 1) / CACHE_GROUP;
   const values = P.values != 0;
+  const rowBytes = <usize>P.dim << elementShift(P.rowsDtype);
   if (append && quantised(P.dtype)) memory.fill(P.scratch, 0, <usize>(groups * CACHE_GROUP) << 2);
   for (let b = 0; b < P.batch; b++) {
     const item = changetype<CacheItem>(P.items + <usize>b * offsetof<CacheItem>());
     const pages = P.pages + <usize>b * P.pagesBatch;
-    for (let i = 0; i < item.count; i++) {
-      const position = item.position + i;
-      const slot = position & (PAGE_KEYS - 1);
-      let chunk = pageAt(pages, position) + P.chunk;
-      let row = P.rows + <usize>b * P.rowsBatch + <usize>(item.skip + i) * P.rowsRow;
-      for (let h = 0; h < P.heads; h++, chunk += P.chunkHead, row += P.rowsHead) {
+    for (let h = 0; h < P.heads; h++) {
+      const head = P.chunk + <usize>h * P.chunkHead;
+      let row = P.rows + <usize>b * P.rowsBatch + <usize>h * P.rowsHead + <usize>item.skip * P.rowsRow;
+      for (let i = 0; i < item.count; i++, row += P.rowsRow) {
+        const position = item.position + i;
+        const slot = position & (PAGE_KEYS - 1);
+        const chunk = pageAt(pages, position) + head;
         const place = chunk + <usize>slot * P.chunkRow;
         if (!append) {
           if (quantised(P.dtype)) readQuantised(chunk, slot, P.dim, P.dtype, values, row);
           else widenRow(place, row, P.dim, P.dtype);
         } else if (P.rowsDtype == P.dtype) {
-          memory.copy(place, row, P.rowBytes);
+          memory.copy(place, row, rowBytes);
         } else {
           widenRow(row, P.scratch, P.dim, P.rowsDtype);
           if (quantised(P.dtype)) writeQuantised(P.scratch, chunk, slot, groups, P.dtype, values);

@@ -20,26 +20,31 @@ function widenHalf(h: v128): v128 {
   return v128.or(v128.or(scaled, special), sign);
 }
 
+/** Four floats as halves in the low 16 bits of each lane. */
 // @ts-ignore: decorator
 @inline
-function narrowHalf(x: f32): u16 {
-  const bits = reinterpret<u32>(x);
-  const sign = (bits >> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return <u16>(sign | 0x7e00);
-  // 65520 and above round to infinity
-  if (magnitude >= 0x477ff000) return <u16>(sign | 0x7c00);
+function narrowHalf(x: v128): v128 {
+  const sign = v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000));
+  const magnitude = v128.and(x, i32x4.splat(0x7fffffff));
+  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
+  let half = i32x4.shr_u(i32x4.add(i32x4.add(magnitude, i32x4.splat(0xc8000fff)), odd), 13);
   // Below 2^-14: adding 0.5 lines the bits up with a half's subnormals and rounds them
-  if (magnitude < 0x38800000) return <u16>(sign | (reinterpret<u32>(reinterpret<f32>(magnitude) + 0.5) - 0x3f000000));
-  return <u16>(sign | ((magnitude + 0xc8000fff + ((magnitude >> 13) & 1)) >> 13));
+  const subnormal = i32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
+  half = v128.bitselect(subnormal, half, i32x4.lt_s(magnitude, i32x4.splat(0x38800000)));
+  // 65520 and above round to infinity
+  half = v128.bitselect(i32x4.splat(0x7c00), half, i32x4.ge_s(magnitude, i32x4.splat(0x477ff000)));
+  half = v128.bitselect(i32x4.splat(0x7e00), half, i32x4.gt_s(magnitude, i32x4.splat(0x7f800000)));
+  return v128.or(half, sign);
 }
 
+/** The same as bfloat16. */
 // @ts-ignore: decorator
 @inline
-function narrowBrain(x: f32): u16 {
-  const bits = reinterpret<u32>(x);
-  if ((bits & 0x7fffffff) > 0x7f800000) return <u16>((bits >> 16) | 0x40);
-  return <u16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+function narrowBrain(x: v128): v128 {
+  const high = i32x4.shr_u(x, 16);
+  const odd = v128.and(high, i32x4.splat(1));
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(x, i32x4.splat(0x7fff)), odd), 16);
+  return v128.bitselect(rounded, v128.or(high, i32x4.splat(0x40)), f32x4.eq(x, x));
 }
 
 /** to f32 [n] = from dtype [n] */
@@ -67,8 +72,14 @@ export function narrowRow(from: usize, to: usize, n: i32, dtype: i32): void {
     return;
   }
   const half = dtype == DTYPE_FLOAT16;
-  for (let i = 0; i < n; i++, from += 4, to += 2) {
-    const x = load<f32>(from);
-    store<u16>(to, half ? narrowHalf(x) : narrowBrain(x));
+  const end = to + (<usize>n << 1);
+  for (; to + 8 <= end; from += 16, to += 8) {
+    const x = v128.load(from);
+    const h = half ? narrowHalf(x) : narrowBrain(x);
+    v128.store64_lane(to, i16x8.narrow_i32x4_u(h, h), 0);
+  }
+  for (; to < end; from += 4, to += 2) {
+    const x = v128.load_splat<f32>(from);
+    store<u16>(to, <u16>i32x4.extract_lane(half ? narrowHalf(x) : narrowBrain(x), 0));
   }
 }

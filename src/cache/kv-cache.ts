@@ -145,15 +145,15 @@ export class KVCache {
     if (heads.heads % kvHeads !== 0) {
       throw wrongValue("ERR_SHAPE", `query must have a multiple of ${kvHeads} heads, the cache's: got ${heads.heads}`);
     }
-    const { lengths } = this.#sequences;
+    const { lengths, longest } = this.#sequences;
     let rotation: Rotation | undefined;
     const keys: Keys = {
       heads: kvHeads,
-      length: Math.max(...lengths),
+      length: longest,
       valueDim,
       cached: lengths,
       place: (scope, fields) => {
-        Object.assign(fields, placeKeys(scope, config, this.#sequences));
+        placeKeys(scope, fields, config, this.#sequences);
         if (!rotation) return;
         const rows = placeRows(scope, heads, layout, rotation);
         Object.assign(fields, {
@@ -179,7 +179,7 @@ export class KVCache {
   truncate(length: number | readonly number[] | Int32Array): void {
     this.#open();
     const { window, pinned } = this.#config;
-    const most = Math.max(...this.#sequences.lengths);
+    const most = this.#sequences.longest;
     const lengths =
       typeof length === "number"
         ? new Int32Array(this.batch).fill(integer("length", length, 0, most))
@@ -220,7 +220,7 @@ export class KVCache {
    * Keys [B, Hk, end - start, D] and values [B, Hk, end - start, Dv] of a range of positions, default all, as attention
    * reads them: rounded to the cache's dtype, keys rotated. Zeros where a sequence has no such token, or has given it up.
    */
-  toHost(start = 0, end = Math.max(...this.lengths)): { key: Floats; value: Floats } {
+  toHost(start = 0, end = this.#sequences.longest): { key: Floats; value: Floats } {
     this.#open();
     integer("end", end, integer("start", start, 0));
     const read = (chunk: CacheConfig["key"]) => readRows(this.#config, this.#sequences, chunk, start, end);

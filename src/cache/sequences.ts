@@ -3,7 +3,7 @@
 import { PAGE_KEYS } from "../engine/abi.generated.js";
 import type { Page, Pool } from "./pool.js";
 
-interface Sequence {
+export interface Sequence {
   length: number;
   /** The first token that is kept, pinned ones aside. */
   start: number;
@@ -11,7 +11,8 @@ interface Sequence {
   readonly pages: (Page | undefined)[];
 }
 
-const pagesOf = (length: number) => Math.ceil(length / PAGE_KEYS);
+/** Pages that so many tokens lie in. */
+export const pagesOf = (length: number) => Math.ceil(length / PAGE_KEYS);
 
 export class Sequences {
   readonly pool: Pool;
@@ -30,6 +31,10 @@ export class Sequences {
 
   get lengths(): Int32Array {
     return Int32Array.from(this.list, ({ length }) => length);
+  }
+
+  get longest(): number {
+    return Math.max(...this.lengths);
   }
 
   /** u32 [B, width]: addresses of pages, 0 where there is none. */

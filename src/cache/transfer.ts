@@ -3,29 +3,42 @@
 import type { AttentionFields } from "../attention/biases.js";
 import { type Heads, type Layout, packedStrides } from "../attention/plan.js";
 import type { planRotary } from "../attention/rotary.js";
-import { CACHE_GROUP, cacheParameters, DTYPE_INT8, PAGE_KEYS } from "../engine/abi.generated.js";
+import { CACHE_GROUP, cacheParameters, DTYPE_FLOAT32 } from "../engine/abi.generated.js";
 import type { CallScope } from "../engine/core.js";
 import { ELEMENT_BYTES, type HostTensor } from "../host-tensor.js";
 import { floatCode, place, Result } from "../operand.js";
 import type { CacheConfig } from "./create.js";
 import type { Chunk } from "./layout.js";
-import type { Sequences } from "./sequences.js";
+import { pagesOf, type Sequence, type Sequences } from "./sequences.js";
 
 export type Rotation = ReturnType<typeof planRotary>;
 
-/** Where the rows of a placed argument lie; rotated ones are packed in memory of the call. */
-export function placeRows(scope: CallScope, heads: Heads, layout: Layout, rotate?: Rotation) {
+/** Rows [B, heads, n, dim] in memory; strides in bytes. */
+interface Rows {
+  readonly address: number;
+  readonly batch: number;
+  readonly head: number;
+  readonly row: number;
+}
+
+/** Where the rows of an argument lie once placed; rotated ones are packed in memory of the call. */
+export function placeRows(scope: CallScope, heads: Heads, layout: Layout, rotate?: Rotation): Rows {
   const { operand, dim } = heads;
   if (!rotate) {
     return { address: place(scope, operand), batch: heads.batchStride, head: heads.headStride, row: heads.rowStride };
   }
   const bytes = ELEMENT_BYTES[operand.dtype];
-  const address = scope.allocate(heads.batch * heads.heads * heads.length * dim * bytes);
+  const { batch, head, row } = packedStrides(heads, dim, layout, bytes);
+  const address = scope.allocate(heads.batch * batch);
   rotate(scope, address);
-  return { address, ...packedStrides(heads, dim, layout, bytes) };
+  return { address, batch, head, row };
 }
 
-/** Appends rows [skip, skip + count) of each sequence, items being [skip, count, position]. */
+/**
+ * Appends the rows of key and value.
+ * @param items [skip, count, position] of each sequence: rows [skip, skip + count)
+ * @param lengths of the sequences afterwards
+ */
 export function appendRows(
   scope: CallScope,
   config: CacheConfig,
@@ -37,25 +50,12 @@ export function appendRows(
 ): void {
   const { core } = config;
   const batch = lengths.length;
-  const width = Math.ceil(Math.max(...lengths) / PAGE_KEYS);
+  const width = pagesOf(Math.max(...lengths));
   const pages = scope.allocate(batch * width * 4);
   const placed = scope.copyIn(items);
   const blocks = sources.map(([chunk, heads, rotate]) => {
     const rows = placeRows(scope, heads, layout, rotate);
-    return scope.block(cacheParameters, {
-      ...chunkFields(config, chunk),
-      batch,
-      pages,
-      pagesBatch: width * 4,
-      rows: rows.address,
-      rowsBatch: rows.batch,
-      rowsHead: rows.head,
-      rowsRow: rows.row,
-      rowBytes: heads.dim * ELEMENT_BYTES[heads.operand.dtype],
-      rowsDtype: floatCode(heads.operand),
-      items: placed,
-      scratch: scope.allocate((heads.dim + CACHE_GROUP) * 4),
-    });
+    return parameters(scope, config, chunk, batch, pages, width, rows, floatCode(heads.operand), placed);
   });
   // The last that can fail
   sequences.pool.reserve(sequences.missing(lengths));
@@ -67,65 +67,76 @@ export function appendRows(
 /** Positions [start, end) as float32 [B, Hk, end - start, dim]; zeros where there is no such token. */
 export function readRows(config: CacheConfig, sequences: Sequences, chunk: Chunk, start: number, end: number) {
   const { core, kvHeads, pinned } = config;
-  const batch = sequences.list.length;
-  const rowsRow = chunk.dim * 4;
-  const rowsHead = (end - start) * rowsRow;
+  const { list, longest } = sequences;
+  const row = chunk.dim * 4;
+  const head = (end - start) * row;
   return core.call((scope) => {
-    const result = new Result(scope, false, [batch, kvHeads, end - start, chunk.dim], "float32");
-    new Uint8Array(core.memory.memory.buffer, result.address, batch * kvHeads * rowsHead).fill(0);
-    const read = (range: (b: number) => readonly [from: number, to: number]) => {
-      const items = sequences.list.flatMap((_, b) => {
-        const [from, to] = range(b);
+    const result = new Result(scope, false, [list.length, kvHeads, end - start, chunk.dim], "float32");
+    const rows = { address: result.address, batch: kvHeads * head, head, row };
+    new Uint8Array(core.memory.memory.buffer, rows.address, list.length * rows.batch).fill(0);
+    const width = pagesOf(longest);
+    const pages = scope.copyIn(sequences.table(width));
+    const read = (range: (sequence: Sequence) => readonly [from: number, to: number]) => {
+      const items = list.flatMap((sequence) => {
+        const [from, to] = range(sequence);
         const first = Math.max(from, start);
         return [first - start, Math.min(to, end) - first, first];
       });
-      const parameters = scope.block(cacheParameters, {
-        ...chunkFields(config, chunk),
-        ...placePages(scope, sequences),
-        batch,
-        rows: result.address,
-        rowsBatch: kvHeads * rowsHead,
-        rowsHead,
-        rowsRow,
-        items: scope.copyIn(Int32Array.from(items)),
-      });
-      core.kernels.cacheRead(parameters);
+      const placed = scope.copyIn(Int32Array.from(items));
+      core.kernels.cacheRead(
+        parameters(scope, config, chunk, list.length, pages, width, rows, DTYPE_FLOAT32, placed),
+      );
     };
-    read((b) => [sequences.list[b]!.start, sequences.list[b]!.length]);
-    read((b) => [0, Math.min(pinned, sequences.list[b]!.length)]);
+    read(({ start: first, length }) => [first, length]);
+    read(({ length }) => [0, Math.min(pinned, length)]);
     return result.take() as HostTensor<Float32Array<ArrayBuffer>>;
   });
 }
 
-/** What attention is told instead of the addresses of key and value. */
-export function placeKeys(scope: CallScope, config: CacheConfig, sequences: Sequences): AttentionFields {
-  const { key, value, pinned } = config;
-  return {
-    ...placePages(scope, sequences),
-    keyDtype: key.code,
-    key: key.offset,
-    keyHead: key.bytes,
-    keyRow: key.row,
-    value: value.offset,
-    valueHead: value.bytes,
-    valueRow: value.row,
-    pinned,
-  };
+/** Sets what attention is told instead of the addresses of key and value. */
+export function placeKeys(scope: CallScope, fields: AttentionFields, config: CacheConfig, sequences: Sequences): void {
+  const { key, value } = config;
+  const width = pagesOf(sequences.longest);
+  fields.pages = scope.copyIn(sequences.table(width));
+  fields.pagesBatch = width * 4;
+  fields.keyDtype = key.code;
+  fields.key = key.offset;
+  fields.keyHead = key.bytes;
+  fields.keyRow = key.row;
+  fields.value = value.offset;
+  fields.valueHead = value.bytes;
+  fields.valueRow = value.row;
+  fields.pinned = config.pinned;
 }
 
-function placePages(scope: CallScope, sequences: Sequences) {
-  const width = Math.ceil(Math.max(...sequences.lengths) / PAGE_KEYS);
-  return { pages: scope.copyIn(sequences.table(width)), pagesBatch: width * 4 };
-}
-
-function chunkFields({ kvHeads, value }: CacheConfig, chunk: Chunk) {
-  return {
+function parameters(
+  scope: CallScope,
+  { kvHeads, value }: CacheConfig,
+  { dim, code, offset, bytes, row }: Chunk,
+  batch: number,
+  pages: number,
+  width: number,
+  rows: Rows,
+  rowsDtype: number,
+  items: number,
+): number {
+  return scope.block(cacheParameters, {
+    batch,
     heads: kvHeads,
-    dim: chunk.dim,
-    dtype: chunk.code,
-    values: chunk === value && chunk.code >= DTYPE_INT8 ? 1 : 0,
-    chunk: chunk.offset,
-    chunkHead: chunk.bytes,
-    chunkRow: chunk.row,
-  };
+    dim,
+    dtype: code,
+    values: offset === value.offset ? 1 : 0,
+    pages,
+    pagesBatch: width * 4,
+    chunk: offset,
+    chunkHead: bytes,
+    chunkRow: row,
+    rows: rows.address,
+    rowsBatch: rows.batch,
+    rowsHead: rows.head,
+    rowsRow: rows.row,
+    rowsDtype,
+    items,
+    scratch: scope.allocate((dim + CACHE_GROUP) * 4),
+  });
 }

@@ -186,7 +186,7 @@ export const cacheItem = {
 } as const satisfies Layout;
 
 export const cacheParameters = {
-  words: 18,
+  words: 17,
   integers: {
     batch: 0,
     heads: 1,
@@ -202,10 +202,9 @@ export const cacheParameters = {
     rowsBatch: 11,
     rowsHead: 12,
     rowsRow: 13,
-    rowBytes: 14,
-    rowsDtype: 15,
-    items: 16,
-    scratch: 17,
+    rowsDtype: 14,
+    items: 15,
+    scratch: 16,
   },
   floats: {},
 } as const satisfies Layout;
