@@ -1,5 +1,5 @@
 // A map of weights as an SVG: the cells as a PNG inside it, axes and a legend around them.
-import { scaleLinear, scaleLog } from "d3-scale";
+import { ticks } from "d3-array";
 import { interpolateMagma } from "d3-scale-chromatic";
 import { writePng } from "../formats/png.js";
 import type { WeightMap } from "./weight-map.js";
@@ -56,12 +56,10 @@ ${legend(scale, LEFT + width + 28, TOP, Math.min(height, 260), cells.includes(0)
 
 /** Ticks at the middle of whole positions. */
 function axis(size: number, length: number, tick: (at: number, label: string) => string): string {
-  const position = scaleLinear([0, size], [0, length]);
   const count = Math.max(2, Math.min(8, Math.floor(length / 60)));
-  return position
-    .ticks(Math.min(count, size))
+  return ticks(0, size, Math.min(count, size))
     .filter((i) => Number.isInteger(i) && i < size)
-    .map((i) => tick(round(position(i + 0.5)), `${i}`))
+    .map((i) => tick(round(((i + 0.5) / size) * length), `${i}`))
     .join("");
 }
 
@@ -76,16 +74,10 @@ function legend(
     { length: 17 },
     (_, i) => `<stop offset="${i / 16}" stop-color="${colourOf(1 - i / 16)}"/>`,
   ).join("");
-  const values = logarithmic ? scaleLog([low, high], [0, 1]) : scaleLinear([low, high], [0, 1]);
-  const powers = (value: number) => !logarithmic || Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
-  const ticks = values
-    .ticks(5)
-    .filter((value) => powers(value))
-    .map((value) => ({ at: round(y + height * (1 - level(value))), label: `${Number(value.toPrecision(3))}` }));
-  const marks = ticks.map(
-    ({ at, label }) =>
-      `<path d="M${x + 16} ${at}h5" stroke="${FAINT}"/><text x="${x + 25}" y="${at + 4}">${label}</text>`,
-  );
+  const marks = (logarithmic ? powersOfTen(low, high) : ticks(low, high, 5)).map((value) => {
+    const at = round(y + height * (1 - level(value)));
+    return `<path d="M${x + 16} ${at}h5" stroke="${FAINT}"/><text x="${x + 25}" y="${at + 4}">${Number(value.toPrecision(3))}</text>`;
+  });
   const nothing = hidden
     ? `<rect x="${x + 0.5}" y="${y + height + 14.5}" width="15" height="15" fill="${NOTHING}" stroke="#98a2b3"/><text x="${x + 25}" y="${y + height + 26}">0 (hidden)</text>`
     : "";
@@ -93,6 +85,11 @@ function legend(
 <text x="${x}" y="${y - 10}" fill="${FAINT}">weight${logarithmic ? " (log scale)" : ""}</text>
 <rect x="${x}" y="${y}" width="16" height="${height}" fill="url(#weights)" stroke="#98a2b3"/>
 ${marks.join("")}${nothing}`;
+}
+
+function powersOfTen(low: number, high: number): number[] {
+  const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
 }
 
 const round = (value: number) => Math.round(value * 100) / 100;

@@ -1,6 +1,5 @@
 // Weights as colours, the same in every picture the command line draws: a perceptually uniform scale, logarithmic where
 // the weights span too much for a linear one.
-import { scaleSequential, scaleSequentialLog } from "d3-scale";
 import { interpolateInferno } from "d3-scale-chromatic";
 import type { Picture } from "../formats/png.js";
 
@@ -23,9 +22,10 @@ export function weightScale(weights: Float32Array): WeightScale {
   const median = positive[positive.length >> 1] ?? high;
   const logarithmic = high > 20 * median;
   const low = logarithmic ? Math.max(positive[0]!, high / 1e5) : 0;
-  const scale = logarithmic ? scaleSequentialLog : scaleSequential;
-  const levels = scale([low, high], (t) => t).clamp(true);
-  const level = (weight: number) => (weight <= low ? 0 : levels(weight));
+  const levels = logarithmic
+    ? (weight: number) => Math.log(weight / low) / Math.log(high / low)
+    : (weight: number) => weight / high;
+  const level = (weight: number) => (weight <= low ? 0 : Math.min(1, levels(weight)));
   return { low, high, logarithmic, level, colour: (weight) => inferno(level(weight)) };
 }
 
