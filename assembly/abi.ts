@@ -100,6 +100,9 @@ export class AttentionParameters {
   outputHead: usize;
   outputRow: usize;
 
+  /** attentionPartials() bytes where the forward has splits to merge, which attentionFinish does; or 0 */
+  partials: usize;
+
   /** f32 [B, H, Sq], or 0 */
   lse: usize;
   /** Running maximum and sum of each row, f32 [B, H, Sq]; written by the forward, read by the weights; or 0. */

@@ -2,6 +2,8 @@
 
 // Fused attention: (AttentionParameters), (AttentionParameters, scratch) -> bytes, (.., first tile, last tile, scratch)
 export { attentionTiles, attentionScratch, attentionForward } from "./attention/forward";
+// Splits of long caches: (AttentionParameters) -> bytes for P.partials; merging them after the forward: (.., scratch)
+export { attentionPartials, attentionFinish } from "./attention/splits";
 // Scores or weights of chosen rows and heads: the same arguments
 export { weightTiles, attentionWeights } from "./attention/weights";
 // Merge of partial results: (MergeParameters, first row, last row)

@@ -5,18 +5,20 @@
 import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, TILE_ROWS } from "../abi";
 import { pagePresent } from "../cache/page";
 import { exp2, LN2, log, madd, maximum } from "../simd/math";
+import { decodes, decodeTile } from "./decode";
 import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
+import { splitsOf } from "./splits";
 import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
 
-/** Tiles of one call: B * Hk * ceil(G * Sq / 64). */
+/** Tiles of one call: B * Hk * ceil(G * Sq / 64), or B * Hk * splits where few queries are decoded. */
 export function attentionTiles(parameters: usize): i32 {
   const P = changetype<AttentionParameters>(parameters);
-  return P.batch * P.keyHeads * tilesPerKeyHead(P);
+  return P.batch * P.keyHeads * (decodes(P) ? splitsOf(P) : tilesPerKeyHead(P));
 }
 
 /** Bytes of scratch memory each thread needs; writes a WORKSPACE_HEADER at `scratch` on the way. */
@@ -34,6 +36,10 @@ function tilesPerKeyHead(P: AttentionParameters): i32 {
 export function attentionForward(parameters: usize, first: i32, last: i32, scratch: usize): void {
   const P = changetype<AttentionParameters>(parameters);
   const W = openWorkspace(P, scratch);
+  if (decodes(P)) {
+    for (let tile = first; tile < last; tile++) decodeTile(P, W, tile);
+    return;
+  }
   const tiles = tilesPerKeyHead(P);
   const rows = P.groups * P.queryLength;
   for (let tile = first; tile < last; tile++) {
@@ -119,7 +125,7 @@ function visitBlock(
 }
 
 /** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
-function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
+export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
   const at = <usize>r << 2;
   const heads = W.head + at;
   const sink = f32x4(
@@ -155,7 +161,7 @@ function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void 
   if (P.lse || P.rowMax) writeRows(P, W, b, n);
 }
 
-function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+export function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const H = P.keyHeads * P.groups;
   const scale: f64 = scaledLate(P, hasBiases(P)) ? P.scale : 1;
   for (let r = 0; r < n; r++) {

@@ -11,7 +11,7 @@ export function elementShift(dtype: i32): i32 {
 /** Four halves in the low 16 bits of each lane; subnormals come out by one exact multiplication. */
 // @ts-ignore: decorator
 @inline
-function widenHalf(h: v128): v128 {
+export function widenHalf(h: v128): v128 {
   const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16);
   const magnitude = i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13);
   const special = v128.and(i32x4.ge_s(magnitude, i32x4.splat(0x0f800000)), i32x4.splat(0x7f800000));

@@ -1,6 +1,6 @@
 // What every operation runs on: one memory, the kernels over it, and the bookkeeping of a call.
 import { wrongKind } from "../errors.js";
-import { type Layout, WORKSPACE_HEADER } from "./abi.generated.js";
+import { attentionParameters, type Layout, WORKSPACE_HEADER } from "./abi.generated.js";
 import { type Fields, instantiateKernels, type Kernels, writeBlock } from "./kernels.js";
 import type { LinearMemory, MemoryInfo } from "./memory.js";
 
@@ -101,14 +101,22 @@ export class Core {
     const { kernels, team } = this.#open();
     const forward = operation === "forward";
     const tiles = forward ? kernels.attentionTiles(parameters) : kernels.weightTiles(parameters);
+    const partialBytes = forward ? kernels.attentionPartials(parameters) >>> 0 : 0;
+    if (partialBytes > 0) {
+      const partials = scope.allocate(partialBytes);
+      const words = new Uint32Array(this.memory.memory.buffer, parameters, attentionParameters.words);
+      words[attentionParameters.integers.partials] = partials;
+    }
     const scratchBytes = kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)) >>> 0;
     if (team && tiles > 1 && work > WORTH_WAKING) {
       team.run(scope, operation, parameters, tiles, scratchBytes);
+      if (partialBytes > 0) kernels.attentionFinish(parameters, scope.allocate(scratchBytes));
       return;
     }
     const scratch = scope.allocate(scratchBytes);
     if (forward) kernels.attentionForward(parameters, 0, tiles, scratch);
     else kernels.attentionWeights(parameters, 0, tiles, scratch);
+    if (partialBytes > 0) kernels.attentionFinish(parameters, scratch);
   }
 
   /** Runs `call` with a scope whose temporaries are freed when it ends, however it ends. */

@@ -7,6 +7,8 @@ export interface Kernels {
   attentionTiles(parameters: number): number;
   attentionScratch(parameters: number, scratch: number): number;
   attentionForward(parameters: number, first: number, last: number, scratch: number): void;
+  attentionPartials(parameters: number): number;
+  attentionFinish(parameters: number, scratch: number): void;
   weightTiles(parameters: number): number;
   attentionWeights(parameters: number, first: number, last: number, scratch: number): void;
   mergeAttention(parameters: number, first: number, last: number): void;

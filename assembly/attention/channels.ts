@@ -1,0 +1,311 @@
+// The products of decoding, where lanes are channels: scores of few queries with the keys of one block, and sums of its
+// values. Every byte of K and V is used once, so the order of reading decides: four keys run side by side in registers,
+// and what comes next in memory is touched line by line, in order, a few kilobytes ahead, which the hardware's prefetcher
+// follows where it does not follow four rows at once (docs/kernels.md has the numbers).
+//
+// 16-bit rows are read as they lie, eight channels in one vector: `first` takes the even channels of it, `second` the
+// odd ones. Queries are packed in that order and outputs unpacked from it.
+import { madd } from "../simd/math";
+
+/** Constants a policy reads through `c` and `m`; one of each per call, since V8 would build them anew in every loop. */
+export const CHANNEL_CONSTANTS: i32 = 32;
+
+/** 4 bytes a channel: the first four channels, then the next four. */
+@unmanaged @final
+export class Float32 {
+  @inline bytes(): usize { return 4; }
+  @inline load(p: usize): v128 { return v128.load(p); }
+  @inline first(x: v128, _c: v128, _m: v128): v128 { return x; }
+  @inline second(_x: v128, p: usize, _m: v128): v128 { return v128.load(p, 16); }
+  @inline watch(seen: v128, _x: v128): v128 { return seen; }
+}
+
+/**
+ * 2^-112 times the number, subnormals too: bits moved to where a float has them, without the exponent's bias, whose
+ * factor the queries and the weights carry. Infinity and NaN would come out as numbers: `watch` keeps the largest
+ * magnitude, and a block that holds one is read again by `widenBlock`.
+ * c = 8192 in the even halves, m = 0x8fffe000
+ */
+@unmanaged @final
+export class Float16 {
+  @inline bytes(): usize { return 2; }
+  @inline load(p: usize): v128 { return v128.load(p); }
+  @inline first(x: v128, c: v128, m: v128): v128 { return v128.and(i32x4.dot_i16x8_s(x, c), m); }
+  @inline second(x: v128, _p: usize, m: v128): v128 { return v128.and(i32x4.shr_s(x, 3), m); }
+  @inline watch(seen: v128, x: v128): v128 { return i16x8.max_u(seen, i16x8.shl(x, 1)); }
+}
+
+/** m = 0xffff0000 */
+@unmanaged @final
+export class BFloat16 {
+  @inline bytes(): usize { return 2; }
+  @inline load(p: usize): v128 { return v128.load(p); }
+  @inline first(x: v128, _c: v128, _m: v128): v128 { return i32x4.shl(x, 16); }
+  @inline second(x: v128, _p: usize, m: v128): v128 { return v128.and(x, m); }
+  @inline watch(seen: v128, _x: v128): v128 { return seen; }
+}
+
+/** Sums of the lanes of four vectors. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+}
+
+/** Whether `watch` met an infinity or NaN: an exponent of all ones, moved to the top of its half. */
+// @ts-ignore: decorator
+@inline
+function special(seen: v128): bool {
+  return v128.any_true(i16x8.ge_u(seen, i16x8.splat(<i16>0xf800)));
+}
+
+/**
+ * Reads a line that will be wanted and stores a word of it where something else is stored afterwards, so that the
+ * read is not optimised away; cheaper than keeping it in a register.
+ */
+// @ts-ignore: decorator
+@inline
+function touch(line: usize, sink: usize): void {
+  store<i32>(sink, load<i32>(line));
+}
+
+/**
+ * scores f32 [n rounded up to 4] = one query times n keys.
+ * @param query f32 [D / 8][2][4]
+ * @param key T [n][D], rows `stride` bytes apart
+ * @param ahead what to touch: `step` is 1, or 0 to stay where it is
+ * @returns whether a key holds what T cannot read
+ */
+export function scoreRow<T>(
+  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, ahead: usize, step: usize, constants: usize,
+): bool {
+  const type = changetype<T>(0);
+  const end = query + (<usize>D << 2);
+  const c = v128.load(constants);
+  const m = v128.load(constants, 16);
+  const next = (type.bytes() << 5) * step;
+  let seen = i32x4.splat(0);
+  for (let j = 0; j < n; j += 4, key += stride << 2, scores += 16) {
+    let k0 = key;
+    let k1 = j + 1 < n ? k0 + stride : k0;
+    let k2 = j + 2 < n ? k1 + stride : k1;
+    let k3 = j + 3 < n ? k2 + stride : k2;
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    for (let q = query; q < end; q += 32) {
+      touch(ahead, scores);
+      if (type.bytes() == 4) touch(ahead + 64, scores);
+      ahead += next;
+      const qa = v128.load(q);
+      const qb = v128.load(q, 16);
+      let x = type.load(k0);
+      seen = type.watch(seen, x);
+      a0 = madd(type.second(x, k0, m), qb, madd(type.first(x, c, m), qa, a0));
+      x = type.load(k1);
+      seen = type.watch(seen, x);
+      a1 = madd(type.second(x, k1, m), qb, madd(type.first(x, c, m), qa, a1));
+      x = type.load(k2);
+      seen = type.watch(seen, x);
+      a2 = madd(type.second(x, k2, m), qb, madd(type.first(x, c, m), qa, a2));
+      x = type.load(k3);
+      seen = type.watch(seen, x);
+      a3 = madd(type.second(x, k3, m), qb, madd(type.first(x, c, m), qa, a3));
+      k0 += type.bytes() << 3;
+      k1 += type.bytes() << 3;
+      k2 += type.bytes() << 3;
+      k3 += type.bytes() << 3;
+    }
+    v128.store(scores, sumLanes(a0, a1, a2, a3));
+  }
+  return special(seen);
+}
+
+/**
+ * outputs f32 [Dv / 8][2][4] += weights times n values; n a multiple of 4.
+ * @param value T [n][Dv], rows `stride` bytes apart
+ * @param weights f32 [n]
+ */
+export function sumRow<T>(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, ahead: usize, step: usize, constants: usize,
+): bool {
+  const type = changetype<T>(0);
+  const end = outputs + (<usize>Dv << 2);
+  const c = v128.load(constants);
+  const m = v128.load(constants, 16);
+  const next = (type.bytes() << 5) * step;
+  let seen = i32x4.splat(0);
+  for (let j = 0; j < n; j += 4, value += stride << 2, weights += 16) {
+    let v0 = value;
+    let v1 = v0 + stride;
+    let v2 = v1 + stride;
+    let v3 = v2 + stride;
+    const w0 = v128.load_splat<f32>(weights);
+    const w1 = v128.load_splat<f32>(weights, 4);
+    const w2 = v128.load_splat<f32>(weights, 8);
+    const w3 = v128.load_splat<f32>(weights, 12);
+    for (let o = outputs; o < end; o += 32) {
+      let x = type.load(v0);
+      seen = type.watch(seen, x);
+      let a = f32x4.mul(type.first(x, c, m), w0);
+      let b = f32x4.mul(type.second(x, v0, m), w0);
+      x = type.load(v1);
+      seen = type.watch(seen, x);
+      a = madd(type.first(x, c, m), w1, a);
+      b = madd(type.second(x, v1, m), w1, b);
+      x = type.load(v2);
+      seen = type.watch(seen, x);
+      a = madd(type.first(x, c, m), w2, a);
+      b = madd(type.second(x, v2, m), w2, b);
+      x = type.load(v3);
+      seen = type.watch(seen, x);
+      // Four keys are summed on their own: fewer roundings of the total
+      a = f32x4.add(v128.load(o), madd(type.first(x, c, m), w3, a));
+      b = f32x4.add(v128.load(o, 16), madd(type.second(x, v3, m), w3, b));
+      touch(ahead, o);
+      if (type.bytes() == 4) touch(ahead + 64, o);
+      ahead += next;
+      v128.store(o, a);
+      v128.store(o, b, 16);
+      v0 += type.bytes() << 3;
+      v1 += type.bytes() << 3;
+      v2 += type.bytes() << 3;
+      v3 += type.bytes() << 3;
+    }
+  }
+  return special(seen);
+}
+
+/**
+ * scores f32 [n rounded up to 4][4] = four queries times n keys.
+ * @param query f32 [D / 8][2][4 rows][4]
+ * @param key T [n][D], rows `stride` bytes apart
+ */
+export function scoreRows<T>(
+  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, ahead: usize, step: usize, constants: usize,
+): bool {
+  const type = changetype<T>(0);
+  const end = query + (<usize>D << 4);
+  const c = v128.load(constants);
+  const m = v128.load(constants, 16);
+  const next = (type.bytes() << 4) * step;
+  let seen = i32x4.splat(0);
+  for (let j = 0; j < n; j += 2, key += stride << 1, scores += 32) {
+    let k0 = key;
+    let k1 = j + 1 < n ? k0 + stride : k0;
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+    for (let q = query; q < end; q += 128) {
+      touch(ahead, scores);
+      ahead += next;
+      const u = type.load(k0);
+      const v = type.load(k1);
+      seen = type.watch(type.watch(seen, u), v);
+      let x = type.first(u, c, m);
+      let y = type.first(v, c, m);
+      let row = v128.load(q);
+      a0 = madd(x, row, a0);
+      b0 = madd(y, row, b0);
+      row = v128.load(q, 16);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 32);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 48);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
+      x = type.second(u, k0, m);
+      y = type.second(v, k1, m);
+      row = v128.load(q, 64);
+      a0 = madd(x, row, a0);
+      b0 = madd(y, row, b0);
+      row = v128.load(q, 80);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 96);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 112);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
+      k0 += type.bytes() << 3;
+      k1 += type.bytes() << 3;
+    }
+    v128.store(scores, sumLanes(a0, a1, a2, a3));
+    v128.store(scores, sumLanes(b0, b1, b2, b3), 16);
+  }
+  return special(seen);
+}
+
+/**
+ * outputs f32 [Dv / 8][2][4 rows][4] += weights times n values; n even.
+ * @param value T [n][Dv], rows `stride` bytes apart
+ * @param weights f32 [n][4 rows]
+ */
+export function sumRows<T>(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, ahead: usize, step: usize, constants: usize,
+): bool {
+  const type = changetype<T>(0);
+  const last = outputs + (<usize>Dv << 4);
+  const end = weights + (<usize>n << 4);
+  const c = v128.load(constants);
+  const m = v128.load(constants, 16);
+  const next = (type.bytes() << 4) * step;
+  let seen = i32x4.splat(0);
+  for (; outputs < last; outputs += 128, value += type.bytes() << 3) {
+    const zero = f32x4.splat(0);
+    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+    let v = value;
+    for (let w = weights; w < end; w += 32) {
+      touch(ahead, constants + CHANNEL_CONSTANTS);
+      ahead += next;
+      let u = type.load(v);
+      seen = type.watch(seen, u);
+      let x = type.first(u, c, m);
+      let y = type.second(u, v, m);
+      let p = v128.load_splat<f32>(w);
+      a0 = madd(x, p, a0);
+      b0 = madd(y, p, b0);
+      p = v128.load_splat<f32>(w, 4);
+      a1 = madd(x, p, a1);
+      b1 = madd(y, p, b1);
+      p = v128.load_splat<f32>(w, 8);
+      a2 = madd(x, p, a2);
+      b2 = madd(y, p, b2);
+      p = v128.load_splat<f32>(w, 12);
+      a3 = madd(x, p, a3);
+      b3 = madd(y, p, b3);
+      v += stride;
+      u = type.load(v);
+      seen = type.watch(seen, u);
+      x = type.first(u, c, m);
+      y = type.second(u, v, m);
+      p = v128.load_splat<f32>(w, 16);
+      a0 = madd(x, p, a0);
+      b0 = madd(y, p, b0);
+      p = v128.load_splat<f32>(w, 20);
+      a1 = madd(x, p, a1);
+      b1 = madd(y, p, b1);
+      p = v128.load_splat<f32>(w, 24);
+      a2 = madd(x, p, a2);
+      b2 = madd(y, p, b2);
+      p = v128.load_splat<f32>(w, 28);
+      a3 = madd(x, p, a3);
+      b3 = madd(y, p, b3);
+      v += stride;
+    }
+    v128.store(outputs, f32x4.add(v128.load(outputs), a0));
+    v128.store(outputs, f32x4.add(v128.load(outputs, 16), a1), 16);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 32), a2), 32);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 48), a3), 48);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 64), b0), 64);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 80), b1), 80);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 96), b2), 96);
+    v128.store(outputs, f32x4.add(v128.load(outputs, 112), b3), 112);
+  }
+  return special(seen);
+}
