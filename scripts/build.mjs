@@ -9,11 +9,18 @@ import { buildCommandLine } from "./build/command-line.mjs";
 import { embeddedBuilds } from "./build/encode.mjs";
 import { buildNotices } from "./build/notices.mjs";
 import { buildPackage, buildTypes } from "./build/package-files.mjs";
+import { reportPage } from "./build/report-page.mjs";
 
 const run = promisify(execFile);
 const pack = JSON.parse(await readFile("package.json", "utf8"));
 /** What every bundle has in common. */
-const common = { bundle: true, format: "esm", target: "es2023", logLevel: "warning", plugins: [embeddedBuilds()] };
+const common = {
+  bundle: true,
+  format: "esm",
+  target: "es2023",
+  logLevel: "warning",
+  plugins: [embeddedBuilds(), reportPage()],
+};
 
 await mkdir("build", { recursive: true });
 await buildKernels();

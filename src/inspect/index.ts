@@ -24,3 +24,11 @@ export {
   slidingWindowMask,
   type SlidingWindowOptions,
 } from "../patterns/windows.js";
+export { type HeadGridOptions, headGrid } from "./head-grid.js";
+export { heatmap, type HeatmapOptions } from "./heatmap.js";
+export type { LinkedPicture, PictureLayer, PixelPicture } from "./picture.js";
+export type { Theme } from "./svg.js";
+export { terminalMap, type TerminalMapOptions } from "./terminal-map.js";
+export { tokenFlow, type TokenFlowOptions } from "./token-flow.js";
+export type { ColorScheme, ScaleOptions } from "./weight-scale.js";
+export { report, type ReportOptions } from "./report.js";
