@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
+import { coloursThatCanBeLeftOut } from "./build/colours.mjs";
 import { buildCommandLine } from "./build/command-line.mjs";
 import { embeddedBuilds } from "./build/encode.mjs";
 import { buildNotices } from "./build/notices.mjs";
@@ -19,7 +20,7 @@ const common = {
   format: "esm",
   target: "es2023",
   logLevel: "warning",
-  plugins: [embeddedBuilds(), reportPage()],
+  plugins: [embeddedBuilds(), reportPage(), coloursThatCanBeLeftOut()],
 };
 
 await mkdir("build", { recursive: true });

@@ -7,6 +7,8 @@ declare module "attention-wasm:threaded-builds" {
 }
 declare module "attention-wasm:layer-builds" {
   export function bytes(build: "simd" | "relaxed", shared: boolean): Uint8Array<ArrayBuffer>;
+}
+
 // Made by scripts/build/report-page.mjs: the page of a report.
 declare module "attention-wasm-page:report" {
   export const script: string;

@@ -161,6 +161,13 @@ test("bad input: one line, code 2, nothing written", async () => {
     [`${QKV} --weights --weight-rows 5 -o x.safetensors`, /rows/],
     ["run none-of-them.npy --map x.svg", /--map needs at least one query/],
     [`${QKV} --map x.png`, /x\.png: the name must end in \.svg/],
+    [`${QKV} --report x.svg`, /x\.svg: the name must end in \.html/],
+    [`${QKV} --tokens text.npy`, /--tokens needs --map or --report/],
+    [
+      `${QKV} --map x.svg --tokens text.npy`,
+      /text\.npy: must hold one token for each of 5 queries or 7 keys: it holds 1/,
+    ],
+    [`${QKV} --report x.html --tokens no.json`, /no\.json: no such file/],
     [`${QKV} --map x.svg --map-head 2`, /--map-head must be below/],
     [`${QKV} -o nowhere/x.npy`, /no folder nowhere/],
     [`${QKV} -o x.txt`, /\.npy or \.safetensors/],

@@ -164,19 +164,13 @@ test("--map draws the weights of one head, and shows them", () => {
   const printed = folder.succeed(`${QKV} --causal upper-left --map map.svg --map-head 1`);
   const svg = new TextDecoder().decode(folder.read("map.svg"));
   assert.match(svg, /^<svg .*<\/svg>\n$/s);
-  assert.match(svg, /head 1 of 2.*5 queries by 7 keys.*key position.*query position.*0 \(hidden\)/s);
-  const { width, height, data } = cellsOf(svg);
-  const at = (x: number, y: number) =>
-    [0, 1, 2].map(
-      (c) => data[(Math.floor(((y + 0.5) * height) / SQ) * width + Math.floor(((x + 0.5) * width) / SK)) * 3 + c]!,
-    );
-  for (let y = 0; y < SQ; y++)
-    for (let x = 0; x < SK; x++)
-      assert.is(
-        at(x, y).every((c) => c === 1),
-        x > y,
-        `cell ${x},${y}`,
-      );
+  assert.match(svg, /head 1 of 2.*5 queries by 7 keys.*>query<.*>key<.*0, hidden/s);
+  for (let y = 0; y < SQ; y++) {
+    for (let x = 0; x < SK; x++) {
+      const [, fill] = new RegExp(`(fill[^>]*)><title>query ${y} \u2192 key ${x}:`).exec(svg)!;
+      assert.is(fill === 'fill-opacity="0"', x > y, `cell ${x},${y}`);
+    }
+  }
   const rows = printed
     .slice(printed.indexOf("weights of head 1"))
     .split("\n")
@@ -216,9 +210,22 @@ test("--map of many tokens is a map of means", () => {
   folder.write("long.npy", writeNpy(tensor(2, 2100, 4)));
   folder.succeed("run long.npy --causal --map long.svg");
   const svg = new TextDecoder().decode(folder.read("long.svg"));
-  assert.match(svg, /2100 queries by 2100 keys; each cell is the mean of 3 by 3 weights/);
+  assert.match(svg, /2,100 queries by 2,100 keys; each cell is the mean of 3 by 3 weights/);
   assert.equal([cellsOf(svg).width, cellsOf(svg).height], [700, 700]);
   assert.ok(svg.length < 1e6);
+});
+
+test("--report is one page with all heads; --tokens names what fits queries or keys", () => {
+  folder.write("tokens.json", JSON.stringify(["a", "<b>", "c", "d", "e", "f", "g"]));
+  folder.write("queries.txt", "one\ntwo\nthree\nfour\nfive\n");
+  folder.succeed(`${QKV} --report report.html --map named.svg --tokens tokens.json`);
+  const html = new TextDecoder().decode(folder.read("report.html"));
+  const data = JSON.parse(/id="data">([^<]*)</.exec(html)![1]!);
+  assert.equal([data.layers, data.heads, data.rows, data.columns], [1, 2, SQ, SK]);
+  assert.equal([data.queryTokens, data.keyTokens?.[1]], [null, "<b>"]);
+  assert.match(new TextDecoder().decode(folder.read("named.svg")), /query 0 \u2192 key 1 &lt;b&gt;:/);
+  folder.succeed(`${QKV} --map named.svg --tokens queries.txt --force`);
+  assert.match(new TextDecoder().decode(folder.read("named.svg")), /query 4 five \u2192 key 6:/);
 });
 
 test.run();

@@ -13,7 +13,7 @@ export async function buildCommandLine(version, common) {
     ...common,
     entryPoints: ["src/cli/main.ts"],
     outfile: "build/cli.js",
-    plugins: [...common.plugins, besidePackage(), commanderAsModules(), coloursThatCanBeLeftOut()],
+    plugins: [...common.plugins, besidePackage(), commanderAsModules()],
     platform: "node",
     metafile: true,
     minify: true,
@@ -31,7 +31,9 @@ function besidePackage() {
   return {
     name: "beside-package",
     setup({ onResolve }) {
-      onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "./index.js", external: true }));
+      onResolve({ filter: /^\.\.\/(inspect\/)?index\.js$/ }, ({ path }) => {
+        return { path: path.includes("inspect") ? "./inspect.js" : "./index.js", external: true };
+      });
     },
   };
 }
@@ -50,23 +52,6 @@ function commanderAsModules() {
           .replace(/^exports\.(\w+) = ([A-Za-z]\w*);/gm, "export { $2 as $1 };")
           .replace(/^exports\.(\w+) = /gm, "export const $1 = /* @__PURE__ */ ");
         if (/\brequire\(|\bexports\./.test(contents)) throw new Error(`${path}: not the usual CommonJS`);
-        return { contents, loader: "js" };
-      });
-    },
-  };
-}
-
-/** d3-scale-chromatic is one file without side effects that does not say so of its calls: two of its scales are used. */
-function coloursThatCanBeLeftOut() {
-  return {
-    name: "colours-that-can-be-left-out",
-    setup({ onLoad }) {
-      onLoad({ filter: /node_modules[\\/]d3-scale-chromatic[\\/].*\.m?js$/ }, async ({ path }) => {
-        const source = await readFile(path, "utf8");
-        const contents = source.replace(
-          /^var ([\w$]+) = ((?:new )?[\w$]+\([^;{}]*);$/gm,
-          "var $1 = /* @__PURE__ */ (() => $2)();",
-        );
         return { contents, loader: "js" };
       });
     },

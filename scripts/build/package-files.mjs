@@ -17,6 +17,7 @@ const ENTRIES = {
   index: "src/index.ts",
   slim: "src/slim.ts",
   onnx: "src/onnx/index.ts",
+  inspect: "src/inspect/index.ts",
   threads: "src/threads.ts",
   layers: "src/layers/index.ts",
   // Behind conditions of package.json
@@ -29,6 +30,7 @@ const WITHOUT_REQUIRE = ["workerd", "edge-light", "layers-workerd", "layers-edge
 /** The name of the chunk that has this module inside. */
 const CHUNKS = {
   "src/errors.ts": "errors",
+  "src/checks.ts": "checks",
   "src/engine.ts": "engine",
   "src/engine/embedded.ts": "builds",
   "src/layers/kernels.ts": "layers-all",

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { attended, check, expect } from "./checks.mjs";
 import { consumer, run } from "./workplace.mjs";
 
-const ENTRIES = ["attention-wasm", "attention-wasm/slim", "attention-wasm/onnx", "attention-wasm/threads"];
+const OPERATIONS = ["attention-wasm/onnx", "attention-wasm/inspect"];
+const ENTRIES = ["attention-wasm", "attention-wasm/slim", "attention-wasm/threads", ...OPERATIONS];
 
 /** Runs a script of a consumer; what it prints is JSON. */
 async function script(name, text, flags = [], env = {}) {
@@ -63,7 +64,7 @@ check("Node: require where Node cannot, the error", async () => {
 check("Node: classes are the same objects everywhere", async () => {
   const result = await script(
     "main.cjs",
-    `const names = ${JSON.stringify(ENTRIES.filter((entry) => !entry.endsWith("onnx")))};
+    `const names = ${JSON.stringify(ENTRIES.filter((entry) => !OPERATIONS.includes(entry)))};
      Promise.all(names.map((name) => import(name))).then((imported) => {
        const all = [...imported, ...names.map((name) => require(name))];
        const classes = ["Tensor", "BlockMask", "Engine"];

@@ -6,17 +6,17 @@ import { check, expect } from "./checks.mjs";
 import { consumer, run, tarball, tool, toolPath } from "./workplace.mjs";
 
 /** Most bytes: of each entry point, bundled, minified and gzipped as a consumer would; of the tarball, unpacked. */
-const BUDGETS = { ".": 30_000, "./slim": 60_000, "./onnx": 60_000, "./threads": 60_000 };
+const BUDGETS = { ".": 30_000, "./slim": 60_000, "./onnx": 60_000, "./inspect": 60_000, "./threads": 60_000 };
 const UNPACKED = 400_000;
 /** Everything else in the tarball is one too many. */
 const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
-  /^build\/(index|slim|onnx|threads)\.c?js$/,
-  /^build\/(workerd|edge-light|engine|errors|builds|cli|shared-[a-z-]+)\.js$/,
+  /^build\/(index|slim|onnx|inspect|threads)\.c?js$/,
+  /^build\/(workerd|edge-light|engine|errors|checks|builds|cli|shared-[a-z-]+)\.js$/,
   /^build\/(simd|relaxed)(-threads)?\.wasm$/,
   /^build\/THIRD-PARTY-NOTICES\.md$/,
   /^build\/types\/([a-z]+\/)?[a-z-]+\.d\.ts$/,
-  /^build\/types\/(index|slim|onnx|threads)\.d\.cts$/,
+  /^build\/types\/(index|slim|onnx|inspect|threads)\.d\.cts$/,
 ];
 
 check("tarball: what a user needs, nothing else", async () => {

@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import type { Picture } from "../formats/png.js";
 import { type Engine, load } from "../index.js";
+import { describeScale, halfBlocks } from "../inspect/index.js";
 import { attendedBy, countPairs, denoise, type DenoiseSettings, flopsPerPair } from "./denoise.js";
 import { type JobFlags, type Part, photoJob, sampleJob, writePictures } from "./image-job.js";
 import { fileArgument, integerOption, numberOption, pixelOption, refuseEmptyNames } from "./option-values.js";
 import { type Colours, coloursOf, estimateNoise, psnr, quantised, withColours } from "./patches.js";
-import { bytes, halfBlocks, hasColour, Progress, seconds, table, terminalColumns } from "./terminal.js";
-import { describeScale, enlarged, weightPicture } from "./weight-picture.js";
+import { bytes, hasColour, Progress, seconds, table, terminalColumns } from "./terminal.js";
+import { enlarged, weightPicture } from "./weight-picture.js";
 
 /** Below this, differences are those of rounding to 8 bits. */
 const LEAST_NOISE = 1 / 255;

@@ -16,6 +16,8 @@ export interface ResultFlags {
   readonly weightHeads?: readonly number[];
   readonly map?: string;
   readonly mapHead?: number;
+  readonly report?: string;
+  readonly tokens?: string;
   readonly force?: boolean;
 }
 
@@ -43,6 +45,13 @@ export function claimResults(path: string | undefined, flags: ResultFlags & Inpu
   if (flags.map !== undefined) {
     checkExtension(flags.map, [".svg"]);
     outputs.claim(flags.map);
+  }
+  if (flags.report !== undefined) {
+    checkExtension(flags.report, [".html"]);
+    outputs.claim(flags.report);
+  }
+  if (flags.tokens !== undefined && flags.map === undefined && flags.report === undefined) {
+    throw new InputError("--tokens needs --map or --report");
   }
   return outputs;
 }

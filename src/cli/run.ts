@@ -4,13 +4,13 @@ import type { FileTensor } from "../formats/file-tensor.js";
 import { type AttentionOptions, type Build, type Engine, type HostTensor, load } from "../index.js";
 import { choiceOption, fileArgument, integerList, integerOption, refuseEmptyNames } from "./option-values.js";
 import { type InputFlags, readInputs, type RunInputs } from "./run-inputs.js";
-import { checkMap, drawMap } from "./run-map.js";
+import { checkMaps, drawMaps, type MapFlags } from "./run-map.js";
 import { addAttentionFlags, type AttentionFlags, attentionOptions } from "./run-options.js";
 import { checkResultSizes, claimResults, putResults, type ResultFlags, resultOptions } from "./run-results.js";
 import { checkNumbers } from "./tensor-files.js";
 import { bytes, seconds, table } from "./terminal.js";
 
-interface Flags extends AttentionFlags, InputFlags, ResultFlags {
+interface Flags extends AttentionFlags, InputFlags, ResultFlags, MapFlags {
   readonly build?: "auto" | Build;
   readonly deterministic?: boolean;
   readonly maximumMemory?: number;
@@ -42,6 +42,8 @@ export function addRunCommand(program: Command): void {
     )
     .option("--map <out.svg>", "draw the weights, and show them in the terminal")
     .option("--map-head <n>", "the head that is drawn; default 0", integerOption("--map-head", 0))
+    .option("--report <out.html>", "one page with the weights of all heads, to look through in a browser")
+    .option("--tokens <file>", "names of tokens for map and report: .json, an array of strings, or one per line")
     .option("--build <name>", "auto (default), simd or relaxed", choiceOption("--build", ["auto", "simd", "relaxed"]))
     .option("--deterministic", "the same bits in every runtime (the simd build)")
     .option(
@@ -58,7 +60,7 @@ async function runAttention(path: string | undefined, flags: Flags): Promise<voi
   const inputs = readInputs(path, flags);
   checkResultSizes(flags, inputs);
   const options: AttentionOptions = { ...attentionOptions(flags, inputs), ...resultOptions(flags) };
-  if (flags.map !== undefined) checkMap(inputs, options, flags.mapHead ?? 0);
+  const tokens = checkMaps(inputs, options, flags);
   const { build, deterministic, maximumMemory } = flags;
   const engine = await load({
     ...(build && { build }),
@@ -76,12 +78,13 @@ async function runAttention(path: string | undefined, flags: Flags): Promise<voi
       ["time", `${seconds(elapsed)} on the ${engine.info.build} build`],
       ["memory", `${bytes(engine.info.memory.peak)} at its peak`],
     );
-    const map = flags.map === undefined ? undefined : drawMap(engine, inputs, options, flags.mapHead ?? 0);
-    if (map) outputs.put(flags.map!, new TextEncoder().encode(map.svg));
+    const maps = drawMaps(engine, inputs, options, flags, tokens);
+    if (maps.svg !== undefined) outputs.put(flags.map!, new TextEncoder().encode(maps.svg));
+    if (maps.html !== undefined) outputs.put(flags.report!, new TextEncoder().encode(maps.html));
     putResults(outputs, flags, results);
     const written = outputs.commit();
     process.stdout.write(table(shown));
-    if (map) process.stdout.write(`\n${map.text}`);
+    if (maps.text) process.stdout.write(`\n${maps.text}`);
     process.stdout.write(
       written.length > 0
         ? `\nwrote ${written.join("\n      ")}\n`

@@ -1,5 +1,4 @@
-// What the terminal shows: progress, numbers a person can read, and small pictures of characters.
-import type { Rgb } from "./weight-picture.js";
+// What the terminal shows: progress, and numbers a person can read.
 
 /** How the program was started, for the lines that say what to do next. */
 export const PROGRAM = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : "attention-wasm";
@@ -59,36 +58,4 @@ export function bytes(value: number): string {
 export function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join("");
-}
-
-/** Two pixels in each character: the upper one its foreground, the lower one its background. Colours 0 to 255. */
-export function halfBlocks(width: number, height: number, colourAt: (x: number, y: number) => Rgb): string {
-  let text = "";
-  for (let y = 0; y < height; y += 2) {
-    for (let x = 0; x < width; x++) {
-      const lower =
-        y + 1 < height
-          ? `\x1b[48;2;${colourAt(x, y + 1)
-              .map(Math.round)
-              .join(";")}m`
-          : "\x1b[49m";
-      text += `\x1b[38;2;${colourAt(x, y).map(Math.round).join(";")}m${lower}\u2580`;
-    }
-    text += "\x1b[0m\n";
-  }
-  return text;
-}
-
-const RAMP = " .:-=+*#%@";
-
-/** `levelAt` from 0 to 1; one character is about twice as high as wide, so give half as many rows. */
-export function asciiShades(width: number, height: number, levelAt: (x: number, y: number) => number): string {
-  let text = "";
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      text += RAMP[Math.min(RAMP.length - 1, Math.max(0, Math.floor(levelAt(x, y) * RAMP.length)))];
-    }
-    text += "\n";
-  }
-  return text;
 }

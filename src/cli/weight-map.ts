@@ -1,6 +1,7 @@
 // The weights of one head as a map of at most so many cells: a few rows of weights at a time, each cell the mean of those
 // in it, so that queries by keys never lie in memory at once.
 import type { AttentionOptions, Engine, HostTensor, ScoreOptions, Tensor } from "../index.js";
+import { BlockMeans } from "../inspect/index.js";
 import { widen } from "../onnx/sixteen-bits.js";
 import { type RunInputs, sizesOf } from "./run-inputs.js";
 
@@ -16,6 +17,7 @@ export interface WeightMap {
   readonly cells: Float32Array;
 }
 
+/** Most rows or columns of a map. */
 const MAX_CELLS = 1024;
 /** Weights computed at a time: 32 MB. */
 const MAX_WEIGHTS = 2 ** 23;
@@ -29,11 +31,12 @@ export function collectWeights(
   options: AttentionOptions,
   head: number,
   onProgress: (share: number) => void,
+  maxCells = MAX_CELLS,
 ): WeightMap {
   const { batch, queries, keys } = sizesOf(inputs, options.layout);
   const most = Math.max(1, Math.floor(MAX_WEIGHTS / (batch * keys)));
   const chunk = most > TILE ? most - (most % TILE) : most;
-  const blocks = new BlockMeans(queries, keys, Math.ceil(queries / MAX_CELLS), Math.ceil(keys / MAX_CELLS));
+  const blocks = new BlockMeans(queries, keys, Math.ceil(queries / maxCells), Math.ceil(keys / maxCells));
   const sink = options.sinks ? floatAt(options.sinks as HostTensor, head) : -Infinity;
   const seen = Math.min(queries, options.queryLengths?.[0] ?? queries); // the rest is padding
   const residents: Tensor[] = [];
@@ -92,52 +95,4 @@ function softmax(row: Float32Array, sink: number): void {
 function floatAt({ data, dtype }: HostTensor, i: number): number {
   if (dtype !== "float16" && dtype !== "bfloat16") return Number(data[i]);
   return widen((data as Uint16Array).subarray(i, i + 1), dtype)[0]!;
-}
-
-/** The same map in at most so many rows and columns. */
-export function coarser(map: WeightMap, rows: number, columns: number): WeightMap {
-  const blocks = new BlockMeans(map.rows, map.columns, Math.ceil(map.rows / rows), Math.ceil(map.columns / columns));
-  blocks.add(map.cells, 0, map.rows);
-  const { block, ...means } = blocks.means();
-  return { ...map, ...means, block: [block[0] * map.block[0], block[1] * map.block[1]] };
-}
-
-/** Means over blocks of a matrix that comes a few rows at a time. */
-class BlockMeans {
-  readonly #height: number;
-  readonly #width: number;
-  readonly #block: readonly [number, number];
-  readonly #columns: number;
-  readonly #sums: Float64Array;
-
-  constructor(height: number, width: number, blockRows: number, blockColumns: number) {
-    this.#height = height;
-    this.#width = width;
-    this.#block = [blockRows, blockColumns];
-    this.#columns = Math.ceil(width / blockColumns);
-    this.#sums = new Float64Array(Math.ceil(height / blockRows) * this.#columns);
-  }
-
-  add(values: Float32Array, firstRow: number, rows: number): void {
-    for (let y = 0; y < rows; y++) {
-      const row = Math.floor((firstRow + y) / this.#block[0]) * this.#columns;
-      for (let column = 0; column < this.#columns; column++) {
-        const from = y * this.#width;
-        const end = from + Math.min(this.#width, (column + 1) * this.#block[1]);
-        let sum = 0;
-        for (let at = from + column * this.#block[1]; at < end; at++) sum += values[at]!;
-        this.#sums[row + column]! += sum;
-      }
-    }
-  }
-
-  means() {
-    const columns = this.#columns;
-    const inside = (cell: number, block: number, size: number) => Math.min(size, (cell + 1) * block) - cell * block;
-    const cells = Float32Array.from(this.#sums, (sum, i) => {
-      const row = Math.floor(i / columns);
-      return sum / (inside(row, this.#block[0], this.#height) * inside(i % columns, this.#block[1], this.#width));
-    });
-    return { block: this.#block, columns, rows: cells.length / columns, cells };
-  }
 }

@@ -1,53 +1,6 @@
-// Weights as colours, the same in every picture the command line draws: a perceptually uniform scale, logarithmic where
-// the weights span too much for a linear one.
-import { interpolateInferno } from "d3-scale-chromatic";
+// A picture beside the weights of one of its pixels, as `attention-wasm image --explain` draws it.
 import type { Picture } from "../formats/png.js";
-
-/** Red, green, blue from 0 to 255. */
-export type Rgb = readonly [number, number, number];
-
-export interface WeightScale {
-  readonly low: number;
-  readonly high: number;
-  readonly logarithmic: boolean;
-  /** 0 to 1: where a weight lies on the scale */
-  level(weight: number): number;
-  colour(weight: number): Rgb;
-}
-
-/** A scale for some weights; it never spans more than five powers of ten below the largest. */
-export function weightScale(weights: Float32Array): WeightScale {
-  const positive = weights.filter((weight) => weight > 0).sort();
-  const high = positive.at(-1) ?? 1;
-  const median = positive[positive.length >> 1] ?? high;
-  const logarithmic = high > 20 * median;
-  const low = logarithmic ? Math.max(positive[0]!, high / 1e5) : 0;
-  const levels = logarithmic
-    ? (weight: number) => Math.log(weight / low) / Math.log(high / low)
-    : (weight: number) => weight / high;
-  const level = (weight: number) => (weight <= low ? 0 : Math.min(1, levels(weight)));
-  return { low, high, logarithmic, level, colour: (weight) => inferno(level(weight)) };
-}
-
-/** In words, for the line that goes with a picture. */
-export function describeScale({ low, high, logarithmic }: WeightScale): string {
-  const number = (value: number) => (value === 0 ? "0" : value < 0.001 ? value.toExponential(1) : value.toPrecision(2));
-  return `dark ${number(low)} to bright ${number(high)}, ${logarithmic ? "logarithmic" : "linear"}`;
-}
-
-/** A scale of colours from 0 to 1 in 256 steps, as red, green and blue. */
-export function colourTable(css: (level: number) => string): (level: number) => Rgb {
-  const table = Array.from({ length: 256 }, (_, i) => rgbOf(css(i / 255)));
-  return (level) => table[Math.round(level * 255)]!;
-}
-
-const inferno = colourTable(interpolateInferno);
-
-/** "#rrggbb" or "rgb(r, g, b)" as three numbers */
-function rgbOf(css: string): Rgb {
-  if (css.startsWith("#")) return [1, 3, 5].map((at) => Number.parseInt(css.slice(at, at + 2), 16)) as unknown as Rgb;
-  return css.match(/\d+/g)!.slice(0, 3).map(Number) as unknown as Rgb;
-}
+import { type WeightScale, weightScale } from "../inspect/index.js";
 
 /** RGB with every pixel repeated `factor` times in both directions. */
 export function enlarged(
@@ -79,7 +32,7 @@ export function weightPicture(
   { x, y }: { x: number; y: number },
   colourAt: (x: number, y: number) => readonly number[],
 ): { picture: Picture; scale: WeightScale } {
-  const scale = weightScale(weights);
+  const scale = weightScale(weights, { colors: "inferno" });
   const factor = Math.max(1, Math.ceil(512 / Math.max(width, height)));
   const gap = Math.ceil(12 / factor);
   const picture = enlarged(2 * width + gap, height, factor, (px, py) => {

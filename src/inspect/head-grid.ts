@@ -94,7 +94,12 @@ ${legend}`;
 }
 
 /** The heads of each layer as matrices of at most so many rows and columns. */
-export function headMatrices(layers: LayerWeights, batch: number, most: number): Matrix[][] {
+export function headMatrices(
+  layers: LayerWeights,
+  batch: number,
+  most: number,
+  extent?: readonly [queries: number, keys: number],
+): Matrix[][] {
   const list = checkLayers(layers);
   return list.map(({ data, heads, queries, keys }) => {
     const size = queries * keys;
@@ -105,6 +110,7 @@ export function headMatrices(layers: LayerWeights, batch: number, most: number):
           Float32Array.from({ length: size }, (_, i) => data[from + i]!),
           queries,
           keys,
+          extent,
         ),
         most,
         most,

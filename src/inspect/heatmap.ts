@@ -31,7 +31,7 @@ export interface HeatmapOptions extends Selection, ScaleOptions {
 
 const OPTIONS: readonly string[] = [
   ...["head", "batch", "tokens", "queryTokens", "keyTokens", "queryTitle", "keyTitle", "legendTitle", "title"],
-  ...["subtitle", "picture", "theme"],
+  ...["subtitle", "extent", "picture", "theme"],
   ...SCALE_OPTIONS,
 ];
 

@@ -32,3 +32,9 @@ export { terminalMap, type TerminalMapOptions } from "./terminal-map.js";
 export { tokenFlow, type TokenFlowOptions } from "./token-flow.js";
 export type { ColorScheme, ScaleOptions } from "./weight-scale.js";
 export { report, type ReportOptions } from "./report.js";
+/** @internal What the command line draws with. */
+export { BlockMeans } from "./block-means.js";
+/** @internal */
+export { halfBlocks } from "./terminal-map.js";
+/** @internal */
+export { describeScale, weightScale, type WeightScale } from "./weight-scale.js";

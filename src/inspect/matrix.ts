@@ -1,6 +1,6 @@
 // One matrix out of the weights that a picture is asked to show, in no more cells than can be seen.
 import { integer } from "../checks.js";
-import { wrongValue } from "../errors.js";
+import { show, wrongKind, wrongValue } from "../errors.js";
 import { BlockMeans } from "./block-means.js";
 import { checkNumbers, type Numbers } from "./numbers.js";
 
@@ -22,22 +22,41 @@ export interface Selection {
   readonly head?: number;
   /** Which batch item of [B, H, Sq, Sk]; default 0. */
   readonly batch?: number;
+  /** Cells that are means already: of so many queries and keys. */
+  readonly extent?: readonly [queries: number, keys: number];
 }
 
 /** The chosen matrix of [Sq, Sk], [H, Sq, Sk] or [B, H, Sq, Sk]. */
-export function chooseMatrix(name: string, value: Numbers, { head = 0, batch = 0 }: Selection, most = 1024) {
+export function chooseMatrix(name: string, value: Numbers, { head = 0, batch = 0, extent }: Selection, most = 1024) {
   const { data, shape } = checkNumbers(name, value, [2, 3, 4]);
   const [keys, queries, heads = 1, items = 1] = [...shape].reverse() as [number, number, number?, number?];
   if (data.length === 0) throw wrongValue("ERR_SHAPE", `${name} must not be empty: got [${shape.join(", ")}]`);
   integer("head", head, 0, heads - 1);
   integer("batch", batch, 0, items - 1);
   const from = (batch * heads + head) * queries * keys;
-  const matrix = coarser(plainMatrix(slice(data, from, queries * keys), queries, keys), most, most);
+  const plain = plainMatrix(slice(data, from, queries * keys), queries, keys, extent);
+  const matrix = coarser(plain, most, most);
   return { matrix, heads, batch: items };
 }
 
-export function plainMatrix(cells: ArrayLike<number>, rows: number, columns: number): Matrix {
-  return { rows, columns, cells, queries: rows, keys: columns, block: [1, 1] };
+export function plainMatrix(
+  cells: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  extent: readonly [number, number] = [rows, columns],
+): Matrix {
+  if (!Array.isArray(extent) || extent.length !== 2) {
+    throw wrongKind("ERR_ARGUMENT_TYPE", `extent must be [queries, keys]: got ${show(extent)}`);
+  }
+  const [queries, keys] = [integer("extent[0]", extent[0], 1), integer("extent[1]", extent[1], 1)];
+  const block = [Math.ceil(queries / rows), Math.ceil(keys / columns)] as const;
+  if (Math.ceil(queries / block[0]) !== rows || Math.ceil(keys / block[1]) !== columns) {
+    throw wrongValue(
+      "ERR_SHAPE",
+      `extent must be what ${rows} by ${columns} blocks of one size cover: got ${show(extent)}`,
+    );
+  }
+  return { rows, columns, cells, queries, keys, block };
 }
 
 function slice(data: ArrayLike<number>, from: number, size: number): ArrayLike<number> {

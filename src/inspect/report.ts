@@ -2,7 +2,7 @@
 // at. It loads nothing and may load nothing: its policy forbids the network.
 import { script, style } from "attention-wasm-page:report";
 import { integer, knownOptions } from "../checks.js";
-import { wrongValue } from "../errors.js";
+import { show, wrongValue } from "../errors.js";
 import { checkTokens } from "./axis.js";
 import { headConfidence, headDistance, headEntropy } from "./head-distance.js";
 import { headMatrices } from "./head-grid.js";
@@ -21,7 +21,12 @@ export interface ReportOptions {
   readonly keyTokens?: readonly string[];
   /** Which batch item; default 0. */
   readonly batch?: number;
+  /** The weights are means: of matrices of so many queries and keys. */
+  readonly extent?: readonly [queries: number, keys: number];
+  /** Numbers to tell of each head, [layers * H], by their names; default: distance, entropy, keys in effect, largest weight. */
+  readonly measures?: Readonly<Record<string, ArrayLike<number>>>;
 }
+const OPTIONS = ["title", "subtitle", "tokens", "queryTokens", "keyTokens", "batch", "extent", "measures"];
 
 /** Cells that a report takes with it: 2 bytes each. */
 const MOST_CELLS = 3_000_000;
@@ -39,8 +44,8 @@ export interface ReportData {
   readonly block: readonly [number, number];
   readonly queryTokens: readonly string[] | null;
   readonly keyTokens: readonly string[] | null;
-  /** [layers * heads] each */
-  readonly measures: { readonly distance: number[]; readonly entropy: number[]; readonly confidence: number[] };
+  /** [layers * heads] each, by what they are called */
+  readonly measures: Readonly<Record<string, readonly number[]>>;
   /** Base64 of uint16 [layers, heads, rows, columns]: weight = (n / 65535)^4 * high */
   readonly weights: string;
   readonly high: number;
@@ -56,66 +61,79 @@ export interface ReportData {
  * @returns an HTML document
  */
 export function report(layers: LayerWeights, options: ReportOptions = {}): string {
-  knownOptions(options, ["title", "subtitle", "tokens", "queryTokens", "keyTokens", "batch"]);
+  knownOptions(options, OPTIONS);
   const list = checkLayers(layers);
-  const [{ batch: items, heads, queries, keys }] = list;
+  const [{ batch: items, heads }] = list;
   const batch = integer("batch", options.batch ?? 0, 0, items - 1);
   const side = Math.max(8, Math.min(MOST_SIDE, Math.floor(Math.sqrt(MOST_CELLS / (list.length * heads)))));
-  const measures = [headDistance(layers), headEntropy(layers), headConfidence(layers)].map(({ data }) =>
-    Array.from(data),
-  );
-  return reportOf(headMatrices(layers, batch, side), measures as [number[], number[], number[]], {
-    ...options,
-    subtitle:
-      options.subtitle ??
-      `${list.length} ${list.length === 1 ? "layer" : "layers"}, ${heads} ${heads === 1 ? "head" : "heads"}, ${queries.toLocaleString("en")} queries by ${keys.toLocaleString("en")} keys`,
-  });
-}
-
-/** The same of matrices that are coarse already: [layers][heads], with distance, entropy and confidence of each. */
-export function reportOf(
-  matrices: readonly (readonly Matrix[])[],
-  [distance, entropy, confidence]: readonly [number[], number[], number[]],
-  options: ReportOptions,
-): string {
-  const { rows, columns, queries, keys, block } = matrices[0]![0]!;
-  const heads = matrices[0]!.length;
+  const matrices = headMatrices(layers, batch, side, options.extent);
+  const { queries, keys } = matrices[0]![0]!;
+  const tokens = (name: "queryTokens" | "keyTokens", size: number) => {
+    const found = checkTokens(name, options[name], size) ?? checkTokens("tokens", options.tokens, size);
+    return found?.map((token) => (token === "" ? '""' : visible(token))) ?? null;
+  };
   if (options.tokens && queries !== keys) {
     throw wrongValue(
       "ERR_SHAPE",
       `tokens must be queryTokens and keyTokens where there are ${queries} queries and ${keys} keys`,
     );
   }
-  const tokens = (name: string, own: readonly string[] | undefined, size: number) => {
-    const found = checkTokens(name, own, size) ?? checkTokens("tokens", options.tokens, size);
-    return found?.map((token) => (token === "" ? '""' : visible(token))) ?? null;
-  };
-  const cells = new Float32Array(matrices.length * heads * rows * columns);
-  for (const [i, matrix] of matrices.flat().entries()) cells.set(matrix.cells, i * rows * columns);
-  const { low, high, logarithmic } = weightScale(cells);
-  const data: ReportData = {
-    layers: matrices.length,
-    heads,
-    rows,
-    columns,
-    queries,
-    keys,
-    block,
-    queryTokens: tokens("queryTokens", options.queryTokens, queries),
-    keyTokens: tokens("keyTokens", options.keyTokens, keys),
-    measures: { distance, entropy, confidence },
-    weights: packed(cells, high),
-    high,
-    low,
-    logarithmic,
+  const data = {
+    ...describeCells(matrices),
+    queryTokens: tokens("queryTokens", queries),
+    keyTokens: tokens("keyTokens", keys),
+    measures: options.measures
+      ? checkMeasures(options.measures, list.length * heads)
+      : options.extent
+        ? {}
+        : measuresOf(layers),
     colors: Object.fromEntries(
       Object.entries(SCHEMES).map(([name, css]) => {
         const table = colourTable(css);
         return [name, Array.from({ length: 256 }, (_, i) => hex(table(i / 255)).slice(1)).join("")];
       }),
     ),
+  } satisfies ReportData;
+  const count = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  const size = `${count(list.length, "layer")}, ${count(heads, "head")}, ${count(queries, "query", "queries")} by ${count(keys, "key")}`;
+  return page(options.title ?? "Attention report", options.subtitle ?? size, data);
+}
+
+/** What a report tells of each head unless it is told otherwise. */
+function measuresOf(layers: LayerWeights): Record<string, number[]> {
+  const entropy = Array.from(headEntropy(layers).data);
+  return {
+    "mean distance, tokens": Array.from(headDistance(layers).data),
+    "entropy, nats": entropy,
+    "keys in effect": entropy.map(Math.exp),
+    "largest weight, mean": Array.from(headConfidence(layers).data),
   };
-  const title = escapeText(options.title ?? "Attention report");
+}
+
+function checkMeasures(measures: Readonly<Record<string, ArrayLike<number>>>, heads: number): Record<string, number[]> {
+  return Object.fromEntries(
+    Object.entries(measures).map(([name, values]) => {
+      const list = Array.from(values);
+      if (list.length !== heads || !list.every(Number.isFinite)) {
+        throw wrongValue("ERR_SHAPE", `measures[${show(name)}] must have a finite number for each of ${heads} heads`);
+      }
+      return [visible(name), list];
+    }),
+  );
+}
+
+function describeCells(matrices: readonly (readonly Matrix[])[]) {
+  const { rows, columns, queries, keys, block } = matrices[0]![0]!;
+  const heads = matrices[0]!.length;
+  const cells = new Float32Array(matrices.length * heads * rows * columns);
+  for (const [i, matrix] of matrices.flat().entries()) cells.set(matrix.cells, i * rows * columns);
+  const { low, high, logarithmic } = weightScale(cells);
+  const size = { layers: matrices.length, heads, rows, columns, queries, keys, block };
+  return { ...size, weights: packed(cells, high), low, high, logarithmic };
+}
+
+function page(titleText: string, subtitle: string, data: ReportData): string {
+  const title = escapeText(titleText);
   // "<" cannot stand in a script, whatever the tokens say
   const json = JSON.stringify(data).replace(/</g, "\\u003c");
   return `<!doctype html>
@@ -129,7 +147,7 @@ export function reportOf(
 <style>${style}</style>
 </head>
 <body>
-<header><h1>${title}</h1><p>${escapeText(options.subtitle ?? "")}</p></header>
+<header><h1>${title}</h1><p>${escapeText(subtitle)}</p></header>
 <noscript><p>This report needs JavaScript. The functions heatmap, headGrid and tokenFlow of attention-wasm draw pictures that need none.</p></noscript>
 <main id="report"></main>
 <script type="application/json" id="data">${json}</script>

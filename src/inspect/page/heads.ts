@@ -1,5 +1,5 @@
 // All heads as buttons: a row for each layer, a small map on each.
-import type { Model } from "./model.js";
+import { type Model, shortNumber } from "./model.js";
 
 /** Pixels of a small map, at most. */
 const MOST = 48;
@@ -17,7 +17,8 @@ export function headsOf(model: Model, onChoose: () => void) {
     for (let head = 0; head < heads; head++) {
       const button = document.createElement("button");
       const at = layer * heads + head;
-      button.title = `layer ${layer}, head ${head}: mean distance ${measures.distance[at]!.toPrecision(3)}, entropy ${measures.entropy[at]!.toPrecision(3)} nats`;
+      const told = Object.entries(measures).map(([name, values]) => `\n${name}: ${shortNumber(values[at]!)}`);
+      button.title = `layer ${layer}, head ${head}${told.join("")}`;
       button.setAttribute("aria-label", button.title);
       button.append(document.createElement("canvas"));
       button.addEventListener("click", () => {

@@ -102,13 +102,7 @@ function showHead(): void {
   const at = model.layer * data.heads + model.head;
   title.textContent = `Layer ${model.layer}, head ${model.head}`;
   const fact = (name: string, value: string) => element("div", "", element("dt", "", name), element("dd", "", value));
-  const entropy = data.measures.entropy[at]!;
-  facts.replaceChildren(
-    fact("mean distance", `${shortNumber(data.measures.distance[at]!)} tokens`),
-    fact("entropy", `${shortNumber(entropy)} nats`),
-    fact("keys in effect", shortNumber(Math.exp(entropy))),
-    fact("largest weight, mean", shortNumber(data.measures.confidence[at]!)),
-  );
+  facts.replaceChildren(...Object.entries(data.measures).map(([name, values]) => fact(name, shortNumber(values[at]!))));
   // The mean over queries of what each key gets
   showBars(
     keyBars,
