@@ -41,6 +41,8 @@ export const STAGE_SCALED: i32 = 0;
 export const STAGE_CAPPED: i32 = 1;
 export const STAGE_MASKED: i32 = 2;
 export const STAGE_WEIGHTS: i32 = 3;
+/** Nothing of the matrix, but what its rows and columns say. */
+export const STAGE_STATISTICS: i32 = 4;
 
 /** Block mask table entries below zero; others are the index of a bit block. */
 export const BLOCK_EMPTY: i32 = -1;
@@ -166,6 +168,20 @@ export class AttentionParameters {
   rowCount: i32;
   heads: usize;
   headCount: i32;
+
+  /** With STAGE_STATISTICS, of all rows and heads; each or 0. f32 [B, H, Sq]: */
+  entropy: usize;
+  distance: usize;
+  /** f32 [B, H, Sq]: the share of keys at most so far before and after the diagonal; at most 2^30 */
+  windowShare: usize;
+  windowLeft: i32;
+  windowRight: i32;
+  /** f32 [B, H, Sk] */
+  mass: usize;
+  /** i32 and f32 [B, H, Sq, topK] */
+  topKeys: usize;
+  topWeights: usize;
+  topK: i32;
 }
 
 /** Exact merge of partial results over disjoint keys. */

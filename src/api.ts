@@ -12,6 +12,7 @@ export type {
   Diagonal,
   Segments,
   Similarity,
+  Statistic,
   WeightSelection,
   Window,
   WindowAround,

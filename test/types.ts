@@ -1,5 +1,13 @@
 // What must compile, and what must not; checked by `npm run check`, run by nobody.
-import type { AttentionOptions, CacheAttentionOptions, Engine, HostTensor, KVCache, Tensor } from "../src/index.js";
+import type {
+  AttentionOptions,
+  CacheAttentionOptions,
+  Engine,
+  HostTensor,
+  KVCache,
+  Statistic,
+  Tensor,
+} from "../src/index.js";
 
 declare const engine: Engine;
 declare const host: HostTensor;
@@ -17,6 +25,13 @@ export function compiles(): void {
   const h: Float32Array = engine.attention(floats, floats, floats).output.data;
   const i: number | undefined = engine.attention(floats, floats, floats, { returnLse: true }).lse.data[0];
   const known: AttentionOptions = { returnLse: true };
+  const told = engine.attention(floats, floats, floats, { statistics: ["mass", { topK: 4 }] }).statistics;
+  const masses: Float32Array = told.mass.data;
+  const keys: Int32Array = told.topK.keys.data;
+  const entropy: Tensor = engine.attention(resident, resident, resident, { statistics: ["entropy"] }).statistics
+    .entropy;
+  const wide: readonly Statistic[] = ["mass"];
+  const perhaps: HostTensor | undefined = engine.attention(host, host, host, { statistics: wide }).statistics.mass;
   const j: HostTensor | undefined = engine.attention(host, host, host, known).lse;
   const k: HostTensor = engine.attention(host, host, host, { causal: { offset: [1, 2] }, window: [1, -1] }).output;
   const l: HostTensor = engine.attention(host, host, host, { segments: { query: host, key: resident } }).output;
@@ -38,7 +53,7 @@ export function compiles(): void {
     pinned: 1,
     rotary: { base: 500000 },
   });
-  void [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s, t, u, v];
+  void [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s, t, u, v, masses, keys, entropy, perhaps];
 }
 
 export function doesNotCompile(): void {
@@ -52,6 +67,10 @@ export function doesNotCompile(): void {
   engine.attention(host, host, host).lse;
   // @ts-expect-error not asked for
   engine.attention(host, host, host, { returnLse: false }).lse;
+  // @ts-expect-error not asked for
+  engine.attention(host, host, host, { statistics: ["mass"] }).statistics.entropy;
+  // @ts-expect-error no such statistic
+  engine.attention(host, host, host, { statistics: ["mas"] });
   // @ts-expect-error sides that differ
   engine.attention(host, resident, host);
   // @ts-expect-error resident gives resident

@@ -2,10 +2,9 @@
 // the largest weights and their keys, and for each key the sum over queries.
 //
 // Shapes: entropy, distance, windowShare f32 [B, H, Sq]; mass f32 [B, H, Sk]; topKeys i32 and topWeights f32 [B, H, Sq, topK].
-// Contract: called for all rows of a head in order, by one thread, since the mass is a sum over them; scores are those of
-// attentionWeights before the softmax. Rows without a key are 0 throughout, their top keys -1.
+// Contract: called for all rows of a head in order, by one thread, since the mass is a sum over them. Rows without a key are 0 throughout, their top keys -1.
 import { AttentionParameters, BatchItem, LANES } from "../abi";
-import { exp2, LN2, log } from "../simd/math";
+import { LN2, log } from "../simd/math";
 import { Workspace } from "./workspace";
 
 // Sums of rows, f32 [8 lane groups][4 sums][8], where the forward keeps outputs: of weights, of weights times what the
@@ -38,24 +37,21 @@ export function rowOf(P: AttentionParameters, W: Workspace, b: i32, r: i32): usi
 }
 
 /**
- * W.scores [count][8] of rows r .. r + 7, of which those below n exist, and of keys from `from` on.
- * W.rowMax and W.rowSum hold m and l of these eight rows.
+ * Takes in the weights W.scores [count][8] of rows r .. r + 7, of which those below n exist, and of keys from `from` on;
+ * W.biases holds their exponents in base two, below the row's maximum.
  */
 export function observe(
-  P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, r: i32, n: i32, from: i32, count: i32, scale: f32,
+  P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, r: i32, n: i32, from: i32, count: i32,
 ): void {
-  const factor = f32x4.splat(scale);
+  const exponents = W.biases - W.scores;
   const zero = f32x4.splat(0);
   // Times the weight 0 of a masked score, this is 0
   const lowest = f32x4.splat(-1e30);
   const one = i32x4.splat(1);
   const end = W.scores + (<usize>count << 5);
   for (let half: usize = 0; half < 32; half += 16) {
-    const m = v128.load(W.rowMax + half);
-    const l = v128.load(W.rowSum + half);
-    const lane = i32x4.add(i32x4(0, 1, 2, 3), i32x4.splat(r + <i32>(half >> 2)));
-    // Rows without a key, and lanes that repeat the last row
-    const absent = v128.or(f32x4.eq(l, zero), i32x4.ge_s(lane, i32x4.splat(n)));
+    // Lanes past the last row repeat it
+    const exists = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(n - r - <i32>(half >> 2)));
     const position = i32x4.add(v128.load(W.queryIndex + (<usize>r << 2) + half), i32x4.splat(item.diagonal));
     const first = i32x4.sub(position, i32x4.splat(P.windowLeft));
     const last = i32x4.add(position, i32x4.splat(P.windowRight));
@@ -65,11 +61,10 @@ export function observe(
     let distance = zero;
     let inside = zero;
     for (let s = W.scores + half; s < end; s += 32) {
-      const x = f32x4.mul(f32x4.sub(v128.load(s), m), factor);
-      const w = v128.andnot(f32x4.div(exp2(x, W.expShifted), l), absent);
+      const w = v128.and(v128.load(s), exists);
       v128.store(s, w);
       sum = f32x4.add(sum, w);
-      lack = f32x4.sub(lack, f32x4.mul(w, f32x4.pmax(x, lowest)));
+      lack = f32x4.sub(lack, f32x4.mul(w, f32x4.pmax(v128.load(s + exponents), lowest)));
       distance = f32x4.add(distance, f32x4.mul(w, f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(key, position)))));
       inside = f32x4.add(inside, v128.and(w, v128.and(i32x4.ge_s(key, first), i32x4.le_s(key, last))));
       key = i32x4.add(key, one);

@@ -1,15 +1,16 @@
 // Scores and softmax weights of chosen queries and heads, recomputed tile by tile from the maximum and sum of each row
 // that the forward kept: the only kernel that writes a matrix of queries by keys, and only the part that was asked for.
-import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, STAGE_WEIGHTS, TILE_ROWS } from "../abi";
+import { AttentionParameters, BatchItem, LANES, STAGE_MASKED, STAGE_STATISTICS, STAGE_WEIGHTS, TILE_ROWS } from "../abi";
 import { pagePresent } from "../cache/page";
 import { exp2 } from "../simd/math";
 import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries } from "./pack";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
+import { finishRows, observe, rowOf, startHead, startRows } from "./statistics";
 import { openWorkspace, Workspace } from "./workspace";
 
-/** Tiles of one call: B * chosen heads * ceil(chosen rows / 64). */
+/** Tiles of one call: B * chosen heads * ceil(chosen rows / 64), or B * H for statistics, which sum over rows. */
 export function weightTiles(parameters: usize): i32 {
   const P = changetype<AttentionParameters>(parameters);
   return P.batch * P.headCount * tilesPerHead(P);
@@ -18,18 +19,25 @@ export function weightTiles(parameters: usize): i32 {
 // @ts-ignore: decorator
 @inline
 function tilesPerHead(P: AttentionParameters): i32 {
-  return (P.rowCount + TILE_ROWS - 1) / TILE_ROWS;
+  return P.stage == STAGE_STATISTICS ? 1 : (P.rowCount + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/** P.weights f32 [B, headCount, rowCount, Sk] = the scores after P.stage; tiles [first, last). */
+/** P.weights f32 [B, headCount, rowCount, Sk] = the scores after P.stage, or statistics of them; tiles [first, last). */
 export function attentionWeights(parameters: usize, first: i32, last: i32, scratch: usize): void {
   const P = changetype<AttentionParameters>(parameters);
   const W = openWorkspace(P, scratch);
   const tiles = tilesPerHead(P);
   for (let tile = first; tile < last; tile++) {
-    const row0 = (tile % tiles) * TILE_ROWS;
     const slice = tile / tiles;
-    weightTile(P, W, slice / P.headCount, slice % P.headCount, row0, min(TILE_ROWS, P.rowCount - row0));
+    let row0 = (tile % tiles) * TILE_ROWS;
+    let end = row0 + 1;
+    if (P.stage == STAGE_STATISTICS) {
+      startHead(P, slice);
+      end = P.rowCount;
+    }
+    for (; row0 < end; row0 += TILE_ROWS) {
+      weightTile(P, W, slice / P.headCount, slice % P.headCount, row0, min(TILE_ROWS, P.rowCount - row0));
+    }
   }
 }
 
@@ -40,18 +48,19 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
   const lanes = (n + LANES - 1) & ~(LANES - 1);
   const masked = P.stage >= STAGE_MASKED;
   const biased = masked && hasBiases(P);
+  const counting = P.stage == STAGE_STATISTICS;
   // As in the forward, to the bit
-  const late = P.stage == STAGE_WEIGHTS && scaledLate(P, biased);
+  const late = P.stage >= STAGE_WEIGHTS && scaledLate(P, biased);
   describeRows(P, W, item, row0, n, P.rows, head, 1, masked);
   packQueries(P, W, b, lanes);
 
   const rowBytes = <usize>P.keyLength << 2;
   const output = P.weights + ((<usize>b * P.headCount + slot) * P.rowCount + row0) * rowBytes;
-  if (masked) fill(output, <usize>n * rowBytes, P.stage == STAGE_WEIGHTS ? 0 : -Infinity);
+  if (counting) startRows(P, W, b, n);
+  else if (masked) fill(output, <usize>n * rowBytes, P.stage == STAGE_WEIGHTS ? 0 : -Infinity);
 
   const begin = lowest(W.low, lanes);
   const end = highest(W.high, lanes) + 1;
-  if (begin >= end) return;
   const step = blockKeys(P);
   const stride = keyStride(P);
   for (let block = firstBlock(P, begin, step); block < end; block = nextBlock(P, block, begin, step)) {
@@ -69,7 +78,11 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
       rawScores(P, W, key, stride, count, W.queries + (<usize>(r * P.headDim) << 2));
       if (!late) applySteps(P, W, count, W.keyNorms, biases, P.stage);
       if (masked) applyIntervals(P, W, from, count, W.low + (<usize>r << 2), W.high + (<usize>r << 2));
-      if (P.stage == STAGE_WEIGHTS) normalise(P, W, b, r, count, softmaxFactor(P, late));
+      if (P.stage >= STAGE_WEIGHTS) normalise(P, W, b, r, count, softmaxFactor(P, late));
+      if (counting) {
+        observe(P, W, item, b, r, n, from, count);
+        continue;
+      }
       const rows = min(LANES, n - r);
       for (let k = 0; k < rows; k++) {
         let s = W.scores + (<usize>k << 2);
@@ -78,6 +91,7 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
       }
     }
   }
+  if (counting) finishRows(P, W, b, n);
 }
 
 function fill(to: usize, bytes: usize, x: f32): void {
@@ -85,13 +99,12 @@ function fill(to: usize, bytes: usize, x: f32): void {
   for (; to < end; to += 4) store<f32>(to, x);
 }
 
-/** scores [n][8] become 2^(factor (s - m)) / l of the rows from r on. */
+/** scores [n][8] become 2^x / l with x = factor (s - m) of the rows from r on; x goes to W.biases, for statistics. */
 function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32, scale: f32): void {
   const factor = f32x4.splat(scale);
-  const H = P.keyHeads * P.groups;
+  const exponents = W.biases - W.scores;
   for (let k = 0; k < LANES; k++) {
-    const at = <usize>(r + k) << 2;
-    const from = <usize>((b * H + load<i32>(W.head + at)) * P.queryLength + load<i32>(W.queryIndex + at)) << 2;
+    const from = rowOf(P, W, b, r + k) << 2;
     store<f32>(W.rowMax + (<usize>k << 2), load<f32>(P.rowMax + from));
     store<f32>(W.rowSum + (<usize>k << 2), load<f32>(P.rowSum + from));
   }
@@ -103,8 +116,9 @@ function normalise(P: AttentionParameters, W: Workspace, b: i32, r: i32, n: i32,
     const dead = f32x4.eq(l, zero);
     const end = W.scores + (<usize>n << 5);
     for (let s = W.scores + half; s < end; s += 32) {
-      const p = f32x4.div(exp2(f32x4.mul(f32x4.sub(v128.load(s), m), factor), W.expShifted), l);
-      v128.store(s, v128.andnot(p, dead));
+      const x = f32x4.mul(f32x4.sub(v128.load(s), m), factor);
+      v128.store(s + exponents, x);
+      v128.store(s, v128.andnot(f32x4.div(exp2(x, W.expShifted), l), dead));
     }
   }
 }

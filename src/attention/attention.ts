@@ -14,6 +14,7 @@ import type { AttentionFields } from "./biases.js";
 import type { AnyTensor, AttentionOptions, AttentionResult, WeightSelection } from "./options.js";
 import { remember, repeat } from "./repeat.js";
 import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAttention, checkSelection } from "./plan.js";
+import { placeStatistics } from "./statistics.js";
 
 export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
   const tensors = [query, key, value];
@@ -37,7 +38,7 @@ export function runAttention<T extends AnyTensor>(
   placed?: (plan: AttentionPlan, parameters: number) => void,
 ): FullResult<T> {
   return core.call((scope) => {
-    const { resident, query, selection } = plan;
+    const { resident, query, selection, statistics } = plan;
     const output = new Result(scope, resident, plan.outputShape, query.dtype);
     const lse = plan.returnLse ? new Result(scope, resident, plan.lseShape, "float32") : undefined;
     const weights = selection ? new Result(scope, resident, selectedShape(plan, selection), "float32") : undefined;
@@ -47,26 +48,31 @@ export function runAttention<T extends AnyTensor>(
     fields.outputHead = plan.outputStrides.head;
     fields.outputRow = plan.outputStrides.row;
     if (lse) fields.lse = lse.address;
-    if (weights) placeStatistics(scope, plan, fields);
+    const counted = statistics && placeStatistics(scope, statistics, resident, plan.lseShape, plan.keyLength);
+    if (weights || counted) placeSums(scope, plan, fields);
 
     const parameters = scope.block(attentionParameters, fields);
     placed?.(plan, parameters);
     core.compute(scope, "forward", parameters, plan.work);
     if (selection && weights) {
-      writeStage(scope, parameters, fields, selection, STAGE_WEIGHTS, weights.address, plan);
+      writeStage(scope, parameters, { ...fields, stage: STAGE_WEIGHTS, weights: weights.address }, selection, plan);
     }
+    if (counted) writeStage(scope, parameters, { ...fields, ...counted.fields }, EVERYTHING, plan);
     return {
       output: output.take(query),
       ...(lse && { lse: lse.take() }),
       ...(weights && { weights: weights.take() }),
+      ...(counted && { statistics: counted.take() }),
     } as FullResult<T>;
   });
 }
 
+const EVERYTHING: CheckedSelection = { rows: undefined, heads: undefined };
 const STAGES = { scaled: STAGE_SCALED, capped: STAGE_CAPPED, masked: STAGE_MASKED };
 
 /** Options of `engine.attentionScores`: those of attention that shape scores, and how far the pipeline goes. */
-export interface ScoreOptions extends Omit<AttentionOptions, "sinks" | "queryLengths" | "returnLse" | "returnWeights"> {
+export interface ScoreOptions
+  extends Omit<AttentionOptions, "sinks" | "queryLengths" | "returnLse" | "returnWeights" | "statistics"> {
   /**
    * After the scale, after the softcap (both of all keys, padding too), or after bias and masks (-Infinity where a key is
    * hidden; the default).
@@ -77,7 +83,7 @@ export interface ScoreOptions extends Omit<AttentionOptions, "sinks" | "queryLen
 }
 
 const SCORE_OPTIONS = ATTENTION_OPTIONS.filter(
-  (name) => !["sinks", "queryLengths", "returnLse", "returnWeights"].includes(name),
+  (name) => !["sinks", "queryLengths", "returnLse", "returnWeights", "statistics"].includes(name),
 );
 
 /** The scores before the softmax, float32 [B, H, Sq, Sk]: a matrix of queries by keys, for those who need to see it. */
@@ -87,8 +93,7 @@ export function attentionScores<T extends AnyTensor>(core: Core, query: T, key: 
   const code = STAGES[choice("stage", stage === undefined ? "masked" : stage, Object.keys(STAGES) as "masked"[])];
   // The key stands in for a value, which scores do not look at
   const plan = planAttention(core, query, key, key, shaping, SCORE_OPTIONS);
-  const all = { rows: undefined, heads: undefined };
-  return runScores(core, plan, checkSelection("select", select, plan) ?? all, code) as T;
+  return runScores(core, plan, checkSelection("select", select, plan) ?? EVERYTHING, code) as T;
 }
 
 export function runScores(core: Core, plan: AttentionPlan, selection: CheckedSelection, stage: number): AnyTensor {
@@ -96,7 +101,7 @@ export function runScores(core: Core, plan: AttentionPlan, selection: CheckedSel
     const scores = new Result(scope, plan.resident, selectedShape(plan, selection), "float32");
     const fields = plan.place(scope);
     const parameters = scope.block(attentionParameters, fields);
-    writeStage(scope, parameters, fields, selection, stage, scores.address, plan);
+    writeStage(scope, parameters, { ...fields, stage, weights: scores.address }, selection, plan);
     return scores.take();
   });
 }
@@ -106,7 +111,7 @@ function selectedShape(plan: AttentionPlan, { heads, rows }: CheckedSelection): 
 }
 
 /** Room for the maximum and sum of every row, from which weights are recomputed. */
-function placeStatistics(scope: CallScope, plan: AttentionPlan, fields: AttentionFields): void {
+function placeSums(scope: CallScope, plan: AttentionPlan, fields: AttentionFields): void {
   const bytes = plan.batch * plan.heads * plan.queryLength * 4;
   fields.rowMax = scope.allocate(bytes);
   fields.rowSum = scope.allocate(bytes);
@@ -117,15 +122,11 @@ function writeStage(
   parameters: number,
   fields: AttentionFields,
   selection: CheckedSelection,
-  stage: number,
-  weights: number,
   plan: AttentionPlan,
 ): void {
   const { core } = scope;
   writeBlock(core.memory.memory, parameters, attentionParameters, {
     ...fields,
-    stage,
-    weights,
     rows: selection.rows ? scope.copyIn(selection.rows) : 0,
     rowCount: selection.rows?.length ?? plan.queryLength,
     heads: selection.heads ? scope.copyIn(selection.heads) : 0,

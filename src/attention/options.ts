@@ -101,7 +101,47 @@ export interface AttentionOptions {
   readonly returnLse?: boolean;
   /** Give `weights`: all, or chosen rows and heads. All of them is a matrix of queries by keys. */
   readonly returnWeights?: boolean | WeightSelection;
+  /** Give `statistics`: what the weights say, without ever holding them; about one more forward without its values. */
+  readonly statistics?: readonly Statistic[];
 }
+
+/**
+ * What `statistics` may ask for, each of the weights as they are (a sink's part counts nowhere):
+ * `'entropy'` of each row in nats; `'distance'`: how far from the diagonal a row looks in the mean, in keys; `'mass'` of each
+ * key, summed over queries; `'topK'` or `{ topK: k }`: the largest k (8) weights of each row and their keys;
+ * `{ windowShare: [left, right] }`: the share of a row's weight at most so far before and after the diagonal, -1 = open.
+ */
+export type Statistic =
+  | "entropy"
+  | "distance"
+  | "mass"
+  | "topK"
+  | { readonly topK: number }
+  | { readonly windowShare: readonly [left: number, right: number] };
+
+/** Each without the axes the query lacks; rows without a key are 0. */
+interface Statistics<F> {
+  /** float32 [B, H, Sq] */
+  readonly entropy: F;
+  /** float32 [B, H, Sq] */
+  readonly distance: F;
+  /** float32 [B, H, Sk] */
+  readonly mass: F;
+  /** int32 and float32 [B, H, Sq, k], the largest first; key -1 and weight 0 where a row has fewer */
+  readonly topK: { readonly keys: StatisticKeys<F>; readonly weights: F };
+  /** float32 [B, H, Sq] */
+  readonly windowShare: F;
+}
+
+type StatisticKeys<F> = F extends Tensor ? Tensor : HostTensor<Int32Array<ArrayBuffer>>;
+
+/** Those that a list names; any of them where the list is not a literal. */
+export type StatisticsOf<L, F> = L extends readonly (infer S)[]
+  ? number extends L["length"]
+    ? Partial<Statistics<F>>
+    : { readonly [N in keyof Statistics<F> & NameOf<S>]: Statistics<F>[N] }
+  : never;
+type NameOf<S> = S extends string ? S : keyof S;
 
 /**
  * What `engine.attention` gives; host arrays for host arrays, resident tensors for resident tensors. What an option asks
@@ -116,7 +156,8 @@ export type AttentionResult<
   /** [B, H, Sq, Dv] in the rank and layout of the query, and its dtype */
   readonly output: T;
 } & Asked<O, "returnLse", true, { readonly lse: F }> &
-  Asked<O, "returnWeights", true | WeightSelection, { readonly weights: F }>;
+  Asked<O, "returnWeights", true | WeightSelection, { readonly weights: F }> &
+  Asked<O, "statistics", readonly Statistic[], { readonly statistics: StatisticsOf<O["statistics"], F> }>;
 
 /**
  * `lse`: float32 [B, H, Sq]; `weights`: float32 [B, chosen heads, chosen rows, Sk]; both without the axes the query lacks.

@@ -16,6 +16,7 @@ import { ELEMENT_BYTES } from "../host-tensor.js";
 import { type AttentionFields, checkBiases, type Placement, type Sizes } from "./biases.js";
 import { type CheckedDiagonal, checkDiagonal } from "./diagonal.js";
 import type { AttentionOptions, WeightSelection } from "./options.js";
+import { type CheckedStatistics, checkStatistics } from "./statistics.js";
 
 export const ATTENTION_OPTIONS = [
   "scale",
@@ -35,6 +36,7 @@ export const ATTENTION_OPTIONS = [
   "layout",
   "returnLse",
   "returnWeights",
+  "statistics",
 ] as const satisfies readonly (keyof AttentionOptions)[];
 
 const SIMILARITIES = {
@@ -83,6 +85,7 @@ export interface AttentionPlan extends Sizes {
   readonly diagonal: CheckedDiagonal;
   readonly returnLse: boolean;
   readonly selection: CheckedSelection | undefined;
+  readonly statistics: CheckedStatistics | undefined;
   /** Shape of weights or scores for a number of heads and rows. */
   weightsShape(heads: number, rows: number): number[];
   /** Copies the inputs in; what they are copied to lives as long as the scope. */
@@ -168,6 +171,7 @@ export function planQuery(
   const placements: Placement[] = checkBiases(core, options, sizes);
   const returnLse = options.returnLse !== undefined && boolean("returnLse", options.returnLse);
   const selection = checkSelection("returnWeights", options.returnWeights, sizes);
+  const statistics = checkStatistics(options.statistics);
 
   const rank = query.operand.shape.length;
   const outputShape = query.operand.shape.with(-1, keys.valueDim);
@@ -188,6 +192,7 @@ export function planQuery(
     diagonal,
     returnLse,
     selection,
+    statistics,
     weightsShape,
     place(scope) {
       const fields: AttentionFields = {

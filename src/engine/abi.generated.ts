@@ -30,6 +30,7 @@ export const STAGE_SCALED = 0;
 export const STAGE_CAPPED = 1;
 export const STAGE_MASKED = 2;
 export const STAGE_WEIGHTS = 3;
+export const STAGE_STATISTICS = 4;
 export const BLOCK_EMPTY = -1;
 export const BLOCK_FULL = -2;
 export const OPERATION_FORWARD = 0;
@@ -50,7 +51,7 @@ export const batchItem = {
 } as const satisfies Layout;
 
 export const attentionParameters = {
-  words: 70,
+  words: 79,
   integers: {
     batch: 0,
     keyHeads: 1,
@@ -120,6 +121,15 @@ export const attentionParameters = {
     rowCount: 67,
     heads: 68,
     headCount: 69,
+    entropy: 70,
+    distance: 71,
+    windowShare: 72,
+    windowLeft: 73,
+    windowRight: 74,
+    mass: 75,
+    topKeys: 76,
+    topWeights: 77,
+    topK: 78,
   },
   floats: {
     scale: 32,

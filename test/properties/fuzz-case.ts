@@ -9,6 +9,7 @@ import {
 } from "../../src/index.js";
 import type { Operand, ReferenceOptions } from "../../src/reference/index.js";
 import { hostTensor, operandOf, size, swapHeads } from "./arrays.js";
+import { everyStatistic } from "./check-statistics.js";
 import { Random } from "./random.js";
 
 /** Around the tiles of 8, 64 and 96, and primes. */
@@ -40,6 +41,8 @@ export interface FuzzCase extends Geometry {
   readonly operands: readonly [query: Operand, key: Operand, value: Operand];
   readonly reference: ReferenceOptions;
   readonly selection: WeightSelection | true | undefined;
+  /** The window of the statistics, where they are asked for. */
+  readonly window: readonly [number, number] | undefined;
   readonly description: string;
 }
 
@@ -70,6 +73,9 @@ export function fuzzCase(seed: number): FuzzCase {
     for (const tensor of [key, value]) poison(tensor, longest);
   }
   const selection = randomSelection(random, geometry);
+  // Drawn apart, so that the cases stay what they were without it
+  const chance = new Random(seed + 1_000_000);
+  const window = chance.chance(0.5) ? ([chance.integer(-1, 9), chance.integer(-1, 9)] as const) : undefined;
   const shaped = (tensor: HostTensor): HostTensor => {
     const cut = { ...tensor, shape: tensor.shape.slice(4 - rank) };
     if (layout === "BHSD" || rank === 2) return cut;
@@ -88,10 +94,12 @@ export function fuzzCase(seed: number): FuzzCase {
       ...(layout === "BSHD" && { layout }),
       returnLse: true,
       ...(selection !== undefined && { returnWeights: selection }),
+      ...(window && { statistics: everyStatistic(chance.integer(1, 9), window) }),
     },
     operands,
     reference: given.oracle,
     selection,
+    window,
     description: `seed ${seed}: ${JSON.stringify(geometry)} ${dtype} ${layout} rank ${rank} key batch ${keyBatch}, ${Object.keys(given.engine)}`,
   };
 }

@@ -4,10 +4,11 @@ import type { AnyTensor, AttentionOptions, Engine, HostTensor, Tensor } from "..
 import type { ReferenceResult, Result } from "../../src/reference/index.js";
 import { halfUlp, numbersOf } from "../conformance/tolerance.js";
 import { assertSameBits, swapHeads } from "./arrays.js";
+import { type AllStatistics, checkStatistics } from "./check-statistics.js";
 import { boundsOf } from "./error-bounds.js";
 import type { FuzzCase } from "./fuzz-case.js";
 
-type Outputs<T extends AnyTensor> = { output: T; lse: T; weights?: T };
+type Outputs<T extends AnyTensor> = { output: T; lse: T; weights?: T; statistics?: unknown };
 
 export function checkFuzzCase(engine: Engine, test: FuzzCase, want: ReferenceResult, build: string): void {
   const where = `${build}, ${test.description}`;
@@ -24,7 +25,13 @@ export function checkFuzzCase(engine: Engine, test: FuzzCase, want: ReferenceRes
     compare(got.weights, chosen, (x) => bounds.weight * x + 1e-12, `weights: ${where}`);
   }
 
+  if (test.window) {
+    const all = got.statistics as AllStatistics;
+    checkStatistics(all, want.weights, test.reference, test.window, bounds.weight, `statistics: ${where}`);
+  }
+
   const resident = onEngine(engine, test);
+  assert.equal(resident.statistics, got.statistics, `resident statistics: ${where}`);
   for (const name of ["output", "lse", "weights"] as const) {
     if (got[name]) assertSameBits(resident[name]!, got[name], `resident ${name}: ${where}`);
   }
@@ -85,12 +92,14 @@ function onEngine(engine: Engine, test: FuzzCase): Outputs<HostTensor> {
     ...(alibiSlopes && { alibiSlopes: place(alibiSlopes) }),
   };
   const got = engine.attention(place(test.query), place(test.key), place(test.value), options) as Outputs<Tensor>;
-  const hosts = Object.fromEntries(
-    Object.entries(got).map(([name, tensor]) => {
-      tensors.push(tensor);
-      return [name, tensor.toHost()];
-    }),
-  );
+  const toHost = (found: object): unknown => {
+    if ("toHost" in found) {
+      tensors.push(found as Tensor);
+      return (found as Tensor).toHost();
+    }
+    return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, toHost(value)]));
+  };
+  const hosts = toHost(got);
   for (const tensor of tensors) tensor.dispose();
   return hosts as Outputs<HostTensor>;
 }
