@@ -139,7 +139,7 @@ option(
   "a typo",
   "ERR_UNKNOWN_OPTION",
   "there is no option 'casual': the options are scale, similarity, causal, window, mask, bias, keyLengths, queryLengths, " +
-    "segments, blockMask, alibiSlopes, relativeBias, softcap, sinks, layout, returnLse, returnWeights",
+    "segments, blockMask, alibiSlopes, relativeBias, softcap, sinks, layout, returnLse, returnWeights, statistics",
   { casual: true },
 );
 expect("options that are no object", "ERR_ARGUMENT_TYPE", "options must be an object: got true", attend(q, k, v, true));
