@@ -67,8 +67,16 @@ function special(seen: v128): bool {
  */
 // @ts-ignore: decorator
 @inline
-function touch(line: usize, sink: usize): void {
+function touchLine(line: usize, sink: usize): void {
   store<i32>(sink, load<i32>(line));
+}
+
+/** What 8 channels of four rows take up: two lines of float32, one of 16 bits. */
+// @ts-ignore: decorator
+@inline
+function touch<T>(line: usize, sink: usize): void {
+  if (changetype<T>(0).bytes() == 4) store<i32>(sink, load<i32>(line) | load<i32>(line, 64));
+  else touchLine(line, sink);
 }
 
 /**
@@ -86,17 +94,17 @@ export function scoreRow<T>(
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
   const next = (type.bytes() << 5) * step;
+  ahead &= ~1;
   let seen = i32x4.splat(0);
   for (let j = 0; j < n; j += 4, key += stride << 2, scores += 16) {
-    let k0 = key;
-    let k1 = j + 1 < n ? k0 + stride : k0;
-    let k2 = j + 2 < n ? k1 + stride : k1;
-    let k3 = j + 3 < n ? k2 + stride : k2;
+    let k0 = key & ~1;
+    let k1 = k0 + (j + 1 < n ? stride : 0);
+    let k2 = k1 + (j + 2 < n ? stride : 0);
+    let k3 = k2 + (j + 3 < n ? stride : 0);
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-    for (let q = query; q < end; q += 32) {
-      touch(ahead, scores);
-      if (type.bytes() == 4) touch(ahead + 64, scores);
+    for (let q = query & ~15; q < end; q += 32) {
+      touch<T>(ahead, scores);
       ahead += next;
       const qa = v128.load(q);
       const qb = v128.load(q, 16);
@@ -135,9 +143,10 @@ export function sumRow<T>(
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
   const next = (type.bytes() << 5) * step;
+  ahead &= ~1;
   let seen = i32x4.splat(0);
   for (let j = 0; j < n; j += 4, value += stride << 2, weights += 16) {
-    let v0 = value;
+    let v0 = value & ~1;
     let v1 = v0 + stride;
     let v2 = v1 + stride;
     let v3 = v2 + stride;
@@ -145,7 +154,7 @@ export function sumRow<T>(
     const w1 = v128.load_splat<f32>(weights, 4);
     const w2 = v128.load_splat<f32>(weights, 8);
     const w3 = v128.load_splat<f32>(weights, 12);
-    for (let o = outputs; o < end; o += 32) {
+    for (let o = outputs & ~15; o < end; o += 32) {
       let x = type.load(v0);
       seen = type.watch(seen, x);
       let a = f32x4.mul(type.first(x, c, m), w0);
@@ -163,8 +172,7 @@ export function sumRow<T>(
       // Four keys are summed on their own: fewer roundings of the total
       a = f32x4.add(v128.load(o), madd(type.first(x, c, m), w3, a));
       b = f32x4.add(v128.load(o, 16), madd(type.second(x, v3, m), w3, b));
-      touch(ahead, o);
-      if (type.bytes() == 4) touch(ahead + 64, o);
+      touch<T>(ahead, o);
       ahead += next;
       v128.store(o, a);
       v128.store(o, b, 16);
@@ -190,15 +198,16 @@ export function scoreRows<T>(
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
   const next = (type.bytes() << 4) * step;
+  ahead &= ~1;
   let seen = i32x4.splat(0);
   for (let j = 0; j < n; j += 2, key += stride << 1, scores += 32) {
-    let k0 = key;
-    let k1 = j + 1 < n ? k0 + stride : k0;
+    let k0 = key & ~1;
+    let k1 = k0 + (j + 1 < n ? stride : 0);
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    for (let q = query; q < end; q += 128) {
-      touch(ahead, scores);
+    for (let q = query & ~15; q < end; q += 128) {
+      touchLine(ahead, scores);
       ahead += next;
       const u = type.load(k0);
       const v = type.load(k1);
@@ -243,40 +252,41 @@ export function scoreRows<T>(
 /**
  * outputs f32 [Dv / 8][2][4 rows][4] += weights times n values; n even.
  * @param value T [n][Dv], rows `stride` bytes apart
- * @param weights f32 [n][4 rows]
+ * @param weights f32 [n][4 rows][4], each in four lanes: V8 takes an instruction more to splat from an offset
  */
 export function sumRows<T>(
   value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, ahead: usize, step: usize, constants: usize,
 ): bool {
   const type = changetype<T>(0);
   const last = outputs + (<usize>Dv << 4);
-  const end = weights + (<usize>n << 4);
+  const end = weights + (<usize>n << 6);
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
   const next = (type.bytes() << 4) * step;
+  ahead &= ~1;
   let seen = i32x4.splat(0);
   for (; outputs < last; outputs += 128, value += type.bytes() << 3) {
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    let v = value;
-    for (let w = weights; w < end; w += 32) {
-      touch(ahead, constants + CHANNEL_CONSTANTS);
+    let v = value & ~1;
+    for (let w = weights & ~15; w < end; w += 128) {
+      touchLine(ahead, constants + CHANNEL_CONSTANTS);
       ahead += next;
       let u = type.load(v);
       seen = type.watch(seen, u);
       let x = type.first(u, c, m);
       let y = type.second(u, v, m);
-      let p = v128.load_splat<f32>(w);
+      let p = v128.load(w);
       a0 = madd(x, p, a0);
       b0 = madd(y, p, b0);
-      p = v128.load_splat<f32>(w, 4);
+      p = v128.load(w, 16);
       a1 = madd(x, p, a1);
       b1 = madd(y, p, b1);
-      p = v128.load_splat<f32>(w, 8);
+      p = v128.load(w, 32);
       a2 = madd(x, p, a2);
       b2 = madd(y, p, b2);
-      p = v128.load_splat<f32>(w, 12);
+      p = v128.load(w, 48);
       a3 = madd(x, p, a3);
       b3 = madd(y, p, b3);
       v += stride;
@@ -284,16 +294,16 @@ export function sumRows<T>(
       seen = type.watch(seen, u);
       x = type.first(u, c, m);
       y = type.second(u, v, m);
-      p = v128.load_splat<f32>(w, 16);
+      p = v128.load(w, 64);
       a0 = madd(x, p, a0);
       b0 = madd(y, p, b0);
-      p = v128.load_splat<f32>(w, 20);
+      p = v128.load(w, 80);
       a1 = madd(x, p, a1);
       b1 = madd(y, p, b1);
-      p = v128.load_splat<f32>(w, 24);
+      p = v128.load(w, 96);
       a2 = madd(x, p, a2);
       b2 = madd(y, p, b2);
-      p = v128.load_splat<f32>(w, 28);
+      p = v128.load(w, 112);
       a3 = madd(x, p, a3);
       b3 = madd(y, p, b3);
       v += stride;

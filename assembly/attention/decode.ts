@@ -7,7 +7,9 @@
 // Contract: as in forward.ts; P.partials is there where a call has more than one split.
 import { AttentionParameters, BatchItem, LANES, PAGE_KEYS, SIMILARITY_DOT } from "../abi";
 import { exp2, exp2With, madd, maximum, tanh } from "../simd/math";
-import { packRows, readKeys, readValues, rowAt, scoreFactor, TOUCHED_ROWS, weightFactor } from "./blocks";
+import {
+  packRows, quantised, readKeys, readValues, rowAt, scoreFactor, TOUCHED_ROWS, weightFactor, weightsOf,
+} from "./blocks";
 import { hasBiases } from "./masks";
 import { describeRows, highest, lowest } from "./rows";
 import { scaledLate, softmaxFactor } from "./scores";
@@ -47,7 +49,8 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   if (block < end) packRows(P, W, b, four);
   while (block < end) {
     const following = blockFrom(P, block + PAGE_KEYS, begin);
-    const first = block < P.pinned ? block : max(block, begin);
+    // A quantised page is read from its start
+    const first = quantised(P) || block < P.pinned ? block : max(block, begin);
     let n = min(block + PAGE_KEYS, end) - first;
     // Past the pinned keys nothing is seen before `begin`
     if (begin >= first + n) n = min(n, P.pinned - first);
@@ -80,8 +83,8 @@ function blockFrom(P: AttentionParameters, block: i32, begin: i32): i32 {
 }
 
 /**
- * W.scores, products with keys [first, first + n), become weights 2^(factor (s - m) - shift); m and l of the rows move on,
- * and W.alpha rescales what came before.
+ * Weights 2^(factor (s - m) - shift) of keys [first, first + n), from the products in W.scores; m and l of the rows move
+ * on, and W.alpha rescales what came before.
  *
  * Scores of one row stand in its lanes, key by key; of four rows a vector holds those of one key. Either way a vector of
  * maxima, sums and bounds has a lane for each, and for one row the maximum of its four lanes is the row's.
@@ -91,11 +94,12 @@ function scoresToWeights(P: AttentionParameters, W: Workspace, four: bool, first
   const scale = f32x4.splat(scoreFactor(P) * (late ? 1 : P.scale));
   const cap = f32x4.splat(P.softcap);
   const low = v128.load(W.low);
-  const high = v128.load(W.high);
+  // Vectors are whole: what they hold past the last key is masked too
+  const high = i32x4.min_s(v128.load(W.high), i32x4.splat(first + n - 1));
   const pinned = i32x4.splat(P.pinned);
   const forbidden = f32x4.splat(-Infinity);
   const scores = W.scores;
-  const end = scores + (<usize>((n + 3) & ~3) << (four ? 4 : 2));
+  const end = scores + (<usize>((n + 7) & ~7) << (four ? 4 : 2));
   const step = i32x4.splat(four ? 1 : 4);
   let key = i32x4.splat(first);
   if (!four) key = i32x4.add(key, i32x4(0, 1, 2, 3));
@@ -131,12 +135,23 @@ function scoresToWeights(P: AttentionParameters, W: Workspace, four: bool, first
   const c1 = v128.load(shifted, 112);
   const one = v128.load(shifted, 128);
   const weight = f32x4.splat(weightFactor(P));
+  const splat = four && !quantised(P);
   let sum = f32x4.splat(0);
-  for (let s = scores; s < end; s += 16) {
+  let to = weightsOf(W);
+  for (let s = scores; s < end; s += 16, to += 16) {
     const x = f32x4.mul(f32x4.sub(v128.load(s), m), factor);
     const p = exp2With(x, lowest, magic, c6, c5, c4, c3, c2, c1, one);
-    v128.store(s, f32x4.mul(p, weight));
     sum = f32x4.add(sum, p);
+    const w = f32x4.mul(p, weight);
+    if (splat) {
+      v128.store(to, v128.shuffle<f32>(w, w, 0, 0, 0, 0));
+      v128.store(to, v128.shuffle<f32>(w, w, 1, 1, 1, 1), 16);
+      v128.store(to, v128.shuffle<f32>(w, w, 2, 2, 2, 2), 32);
+      v128.store(to, v128.shuffle<f32>(w, w, 3, 3, 3, 3), 48);
+      to += 48;
+    } else {
+      v128.store(to, w);
+    }
   }
   v128.store(W.rowSum, madd(v128.load(W.rowSum), alpha, sum));
 }
