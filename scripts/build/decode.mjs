@@ -14,16 +14,18 @@ export function placeOf(rank) {
   return 128 * (1 + Math.floor(over / CHARACTERS.length)) + CHARACTERS[over % CHARACTERS.length];
 }
 
-/** All bytes by their rank: the frequent ones as listed, then the others in order. */
-export function ranks(frequent) {
+/** All bytes by their rank: first the frequent ones, then the others. `gaps` has how far each frequent byte is from the last. */
+export function ranks(gaps) {
+  let last = -1;
+  const frequent = Array.from(gaps, (gap) => (last += gap.charCodeAt(0) - 34));
   const rest = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !frequent.includes(byte));
   return frequent.concat(rest);
 }
 
 /** The bytes that `steps` tell: a text, then how much of `base` to pass over and how much to copy, and so on. */
-export function decode(frequent, steps, base) {
+export function decode(gaps, steps, base) {
   const table = new Uint8Array(384);
-  for (const [rank, byte] of ranks(frequent).entries()) table[placeOf(rank)] = byte;
+  for (const [rank, byte] of ranks(gaps).entries()) table[placeOf(rank)] = byte;
   let room = 0;
   for (const [s, step] of steps.entries()) if (s % 3 !== 1) room += step.length ?? step;
   const bytes = new Uint8Array(room);

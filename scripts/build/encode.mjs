@@ -29,8 +29,8 @@ export function embeddedBuilds() {
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^attention-wasm:/ }, ({ path }) => ({ path, namespace, sideEffects: false }));
       onLoad({ filter: /./, namespace }, async ({ path }) => {
-if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loader: "js" };
-        const { frequent, steps, products, fused } = await encoded("");
+        if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loader: "js" };
+        const { gaps, steps, products, fused } = await encoded("");
         const threaded = path.endsWith("threaded-builds");
         const contents = threaded
           ? `import { bytes as plain, unpack } from "attention-wasm:builds";
@@ -39,7 +39,7 @@ if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loade
           : `import { decode } from ${DECODER};
              const simd = ${JSON.stringify(steps.simd[0])};
              const relaxed = ${JSON.stringify(steps.relaxed)};
-             export const unpack = (steps, base) => decode(${JSON.stringify(frequent)}, steps, base);
+             export const unpack = (steps, base) => decode(${JSON.stringify(gaps)}, steps, base);
              export const bytes = (build) => build === "simd"
                ? unpack([simd])
                : unpack(relaxed, unpack([simd.replace(${products}, ${JSON.stringify(fused)})]));`;
@@ -51,15 +51,15 @@ if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loade
 
 /** With a decoder of its own: a chunk shared with the other builds would be one more file for whoever uses only those. */
 async function layerBuilds() {
-  const { frequent, steps, products, fused } = await encoded("layers-");
+  const { gaps, steps, products, fused } = await encoded("layers-");
   const decoder = (await readFile(DECODER_FILE, "utf8")).replace(/^export /gm, "");
   return `${decoder}
-    const frequent = ${JSON.stringify(frequent)};
+    const gaps = ${JSON.stringify(gaps)};
     const steps = ${JSON.stringify(steps)};
-    const unpack = (name, base) => decode(frequent, steps[name], base);
+    const unpack = (name, base) => decode(gaps, steps[name], base);
     const plain = (build) => build === "simd"
       ? unpack("simd")
-      : unpack("relaxed", decode(frequent, [steps.simd[0].replace(${products}, ${JSON.stringify(fused)})]));
+      : unpack("relaxed", decode(gaps, [steps.simd[0].replace(${products}, ${JSON.stringify(fused)})]));
     export const bytes = (build, shared) => shared ? unpack(build + "-threads", plain(build)) : plain(build);`;
 }
 
@@ -77,21 +77,22 @@ async function encode(family) {
   for (const name of ["simd", "relaxed"]) for (const byte of builds[name]) counts[byte]++;
   const byCount = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
   const frequent = byCount.slice(0, SINGLE).sort((a, b) => a - b);
+  const gaps = frequent.map((byte, i) => String.fromCharCode(34 + byte - (frequent[i - 1] ?? -1))).join("");
   const texts = [];
-  for (const [rank, byte] of ranks(frequent).entries()) texts[byte] = textOf(rank);
+  for (const [rank, byte] of ranks(gaps).entries()) texts[byte] = textOf(rank);
   const write = (bytes) => Array.from(bytes, (byte) => texts[byte]).join("");
   const literal = (bytes) => write(bytes).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const products = new RegExp(`${literal(MULTIPLY)}(${FETCH})${literal(ADD)}`, "g");
   const fused = `$1${write(MULTIPLY_ADD).replaceAll("$", "$$$$")}`;
   const steps = {};
   for (const [name, bytes] of Object.entries(builds)) {
-    const base = name === "relaxed" ? decode(frequent, [steps.simd[0].replace(products, fused)]) : builds[BASES[name]];
+    const base = name === "relaxed" ? decode(gaps, [steps.simd[0].replace(products, fused)]) : builds[BASES[name]];
     steps[name] = base ? difference(base, bytes, write) : [write(bytes)];
-    if (Buffer.compare(decode(frequent, steps[name], base), bytes) !== 0) {
+    if (Buffer.compare(decode(gaps, steps[name], base), bytes) !== 0) {
       throw new Error(`${name}.wasm does not survive its encoding`);
     }
   }
-  return { frequent, steps, products, fused };
+  return { gaps, steps, products, fused };
 }
 
 function textOf(rank) {

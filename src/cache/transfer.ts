@@ -83,9 +83,7 @@ export function readRows(config: CacheConfig, sequences: Sequences, chunk: Chunk
         return [first - start, Math.min(to, end) - first, first];
       });
       const placed = scope.copyIn(Int32Array.from(items));
-      core.kernels.cacheRead(
-        parameters(scope, config, chunk, list.length, pages, width, rows, DTYPE_FLOAT32, placed),
-      );
+      core.kernels.cacheRead(parameters(scope, config, chunk, list.length, pages, width, rows, DTYPE_FLOAT32, placed));
     };
     read(({ start: first, length }) => [first, length]);
     read(({ length }) => [0, Math.min(pinned, length)]);
