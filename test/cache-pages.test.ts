@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Engine, type HostTensor, loadSync } from "../src/index.js";
+import { DTYPE_BFLOAT16, DTYPE_FLOAT16 } from "../src/engine/abi.generated.js";
 import { narrow, widen } from "../src/onnx/sixteen-bits.js";
 import { attention as oracle } from "../src/reference/index.js";
 import { BUILDS } from "./builds.js";
@@ -141,6 +142,34 @@ for (const build of BUILDS) {
       }
     });
   }
+
+  test("floats of every kind, rounded to 16 bits", () => {
+    const special = [
+      0, 0x80000000, 1, 0x7f800000, 0xff800000, 0x7f800001, 0xffffffff, 0x477fefff, 0x477ff000, 0x387fffff,
+    ];
+    const n = 100_003;
+    const words = Uint32Array.from({ length: n }, (_, i) => special[i] ?? Math.floor(random() * 2 ** 32));
+    // As many again where float16 is subnormal
+    for (let i = special.length; i < n; i += 2) words[i] = (words[i]! & 0x87ffffff) | 0x30000000;
+    const { kernels, memory } = engine.core;
+    const [from, to] = [memory.allocate(n * 4), memory.allocate(n * 2)];
+    new Uint32Array(memory.memory.buffer, from, n).set(words);
+    for (const [dtype, code] of [
+      ["float16", DTYPE_FLOAT16],
+      ["bfloat16", DTYPE_BFLOAT16],
+    ] as const) {
+      kernels.narrowRow(from, to, n, code);
+      const got = new Uint16Array(memory.memory.buffer, to, n);
+      const want = narrow(new Float32Array(words.buffer), dtype);
+      const isNaN16 = (bits: number) => (dtype === "float16" ? (bits & 0x7fff) > 0x7c00 : (bits & 0x7fff) > 0x7f80);
+      for (let i = 0; i < n; i++) {
+        if (got[i] === want[i] || (isNaN16(got[i]!) && isNaN16(want[i]!))) continue;
+        assert.is(got[i], want[i], `${dtype} of ${words[i]!.toString(16)}`);
+      }
+    }
+    memory.free(from);
+    memory.free(to);
+  });
 
   test("float16 and bfloat16 tokens go into every dtype", () => {
     for (const given of ["float16", "bfloat16"] as const) {

@@ -28,7 +28,7 @@ export interface CacheConfig {
 }
 
 /** Longest sequence: where angles of positions are exact and sums of two positions stay in range. */
-const MOST_TOKENS = 2 ** 28;
+export const MOST_TOKENS = 2 ** 28;
 
 export function createCache(core: Core, options: KVCacheOptions): [CacheConfig, Sequences] {
   core.open();

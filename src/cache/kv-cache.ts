@@ -19,7 +19,7 @@ import { wrongKind, wrongValue } from "../errors.js";
 import type { HostData, HostTensor } from "../host-tensor.js";
 import { exactShape, operand } from "../operand.js";
 import type { Tensor } from "../tensor.js";
-import { type CacheConfig, createCache } from "./create.js";
+import { type CacheConfig, createCache, MOST_TOKENS } from "./create.js";
 import type { CacheDType } from "./layout.js";
 import type { AppendOptions, CacheAttentionOptions, CacheBytes, ForkOptions, KVCacheOptions } from "./options.js";
 import type { Sequences } from "./sequences.js";
@@ -256,7 +256,7 @@ export class KVCache {
     const { capacity, window, pinned } = this.#config;
     // What the first token of the chunk sees must still be there when the last is
     const first = window > 0 ? Math.max(pinned, length - window + 1) : 0;
-    const most = first + capacity - length;
+    const most = Math.min(first + capacity, MOST_TOKENS) - length;
     if (count <= most) return;
     throw wrongValue(
       "ERR_CAPACITY",
