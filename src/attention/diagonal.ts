@@ -35,8 +35,15 @@ export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedD
   return { left: window.left, right, items };
 }
 
-export function checkLengths(name: string, value: unknown, batch: number, length: number): Int32Array {
-  if (value === undefined) return new Int32Array(batch).fill(length);
+/** [B] integers from 0 to a length; where there are none, `otherwise` for each. */
+export function checkLengths(
+  name: string,
+  value: unknown,
+  batch: number,
+  length: number,
+  otherwise = length,
+): Int32Array {
+  if (value === undefined) return new Int32Array(batch).fill(otherwise);
   const lengths = integers(name, value, 0, length);
   if (lengths.length !== batch) {
     throw wrongValue(

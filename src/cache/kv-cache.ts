@@ -103,7 +103,7 @@ export class KVCache {
       throw wrongValue("ERR_SHAPE", `value must have as many tokens as key: expected ${k.length}, got ${v.length}`);
     }
     const ends = checkLengths("lengths", options.lengths, this.batch, k.length);
-    const skips = checkLengths("leftPadding", options.leftPadding ?? new Int32Array(this.batch), this.batch, k.length);
+    const skips = checkLengths("leftPadding", options.leftPadding, this.batch, k.length, 0);
     const items = new Int32Array(3 * this.batch);
     const lengths = this.#sequences.lengths.map((length, b) => {
       const count = ends[b]! - skips[b]!;
