@@ -11,6 +11,9 @@ export interface Sequence {
   readonly pages: (Page | undefined)[];
 }
 
+/** A place for a page, and what is there now. */
+type Slot = [page: Page | undefined, pages: (Page | undefined)[], index: number];
+
 /** Pages that so many tokens lie in. */
 export const pagesOf = (length: number) => Math.ceil(length / PAGE_KEYS);
 
@@ -46,57 +49,41 @@ export class Sequences {
     return table;
   }
 
-  /** Pages that growing to these lengths takes from the pool, less those it gives back. */
+  /** Pages that growing to these lengths takes from the pool, less those it gives back: what `grow` will do, counted. */
   missing(lengths: Int32Array): number {
     let missing = 0;
-    // How many sequences write to a shared page, and how many give it up
-    const shared = new Map<Page, [writers: number, leavers: number]>();
-    const count = (page: Page, which: 0 | 1) => {
-      const counts = shared.get(page) ?? [0, 0];
-      counts[which]++;
-      shared.set(page, counts);
-    };
-    this.list.forEach((sequence, b) => {
-      for (const i of this.#written(sequence, lengths[b]!)) {
-        const page = sequence.pages[i];
-        if (!page) missing++;
-        else if (page.refs > 1) count(page, 0);
-      }
-      for (const i of this.#givenUp(sequence, lengths[b]!)) count(sequence.pages[i]!, 1);
-    });
-    for (const [{ refs }, [writers, leavers]] of shared) {
-      // The last that holds a page writes to it as it is
-      if (writers > 0) missing += Math.min(writers, refs - leavers - 1);
-      else if (leavers === refs) missing--;
+    const refs = new Map<Page, number>();
+    const refsOf = (page: Page) => refs.get(page) ?? page.refs;
+    const release = (page: Page) => refs.set(page, refsOf(page) - 1);
+    for (const [page] of this.#givenUp(lengths)) {
+      release(page!);
+      if (refsOf(page!) === 0) missing--;
+    }
+    for (const [page] of this.#written(lengths)) {
+      if (page && refsOf(page) === 1) continue;
+      missing++;
+      if (page) release(page);
     }
     return missing;
   }
 
   /** Has every page that tokens up to these lengths are written to, for itself; `missing` pages must be reserved. */
   grow(lengths: Int32Array): void {
-    const { list, pool } = this;
-    list.forEach((sequence, b) => {
-      for (const i of this.#givenUp(sequence, lengths[b]!)) {
-        pool.release(sequence.pages[i]!);
-        sequence.pages[i] = undefined;
-      }
-    });
-    list.forEach((sequence, b) => {
-      for (const i of this.#written(sequence, lengths[b]!)) {
-        const page = sequence.pages[i];
-        if (page?.refs === 1) continue;
-        sequence.pages[i] = pool.take(page);
-        if (page) pool.release(page);
-      }
+    const { pool } = this;
+    for (const [page, pages, i] of this.#givenUp(lengths)) {
+      pool.release(page!);
+      pages[i] = undefined;
+    }
+    for (const [page, pages, i] of this.#written(lengths)) {
+      if (page?.refs === 1) continue;
+      pages[i] = pool.take(page);
+      if (page) pool.release(page);
+    }
+    this.list.forEach((sequence, b) => {
       sequence.length = lengths[b]!;
-      sequence.start = this.startAt(sequence, sequence.length);
+      sequence.start = this.#startAt(sequence, sequence.length);
     });
     pool.trim();
-  }
-
-  /** The first token kept once a sequence has grown to a length, pinned ones aside. */
-  startAt({ start }: Sequence, length: number): number {
-    return Math.max(start, length - this.#kept);
   }
 
   /** Shortens every sequence. */
@@ -136,16 +123,32 @@ export class Sequences {
     this.pool.leave();
   }
 
-  /** Indices of the pages that the tokens from the sequence's length up to another lie in. */
-  *#written(sequence: Sequence, length: number): Iterable<number> {
-    if (length === sequence.length) return;
-    for (let i = Math.floor(sequence.length / PAGE_KEYS); i < pagesOf(length); i++) yield i;
+  /** The first token kept once a sequence has grown to a length, pinned ones aside. */
+  #startAt({ start }: Sequence, length: number): number {
+    return Math.max(start, length - this.#kept);
   }
 
-  /** Indices of the pages that hold nothing to keep once the sequence has grown to a length. */
-  *#givenUp(sequence: Sequence, length: number): Iterable<number> {
-    const start = this.startAt(sequence, length);
-    const first = Math.max(Math.floor(sequence.start / PAGE_KEYS), pagesOf(this.#pinned));
-    for (let i = first; i < Math.floor(start / PAGE_KEYS); i++) if (sequence.pages[i]) yield i;
+  /** The pages that tokens up to these lengths are written to. */
+  #written(lengths: Int32Array): Iterable<Slot> {
+    return this.#slots((sequence, b) =>
+      lengths[b] === sequence.length ? [0, 0] : [Math.floor(sequence.length / PAGE_KEYS), pagesOf(lengths[b]!)],
+    );
+  }
+
+  /** The pages that hold nothing to keep once the sequences have grown to these lengths. */
+  *#givenUp(lengths: Int32Array): Iterable<Slot> {
+    const slots = this.#slots((sequence, b) => [
+      Math.max(Math.floor(sequence.start / PAGE_KEYS), pagesOf(this.#pinned)),
+      Math.floor(this.#startAt(sequence, lengths[b]!) / PAGE_KEYS),
+    ]);
+    for (const slot of slots) if (slot[0]) yield slot;
+  }
+
+  /** Pages by ranges of their indices. */
+  *#slots(range: (sequence: Sequence, b: number) => [from: number, to: number]): Iterable<Slot> {
+    for (const [b, sequence] of this.list.entries()) {
+      const [from, to] = range(sequence, b);
+      for (let i = from; i < to; i++) yield [sequence.pages[i], sequence.pages, i];
+    }
   }
 }
