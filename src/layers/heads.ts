@@ -40,14 +40,6 @@ export interface Heads {
   readonly batchFirst: boolean;
 }
 
-/** Projected keys and values, kept between steps of decoding. */
-export interface HeadCache {
-  append(key: Tensor, value: Tensor, options: { layout: "BSHD" }): void;
-  attention(query: Tensor, options: object): { output: Tensor };
-  /** Tokens in it so far. */
-  readonly length: number;
-}
-
 export function runHeads(
   H: Heads,
   query: Tensor,

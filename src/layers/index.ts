@@ -19,6 +19,7 @@ export {
   type AttentionPoolingResult,
 } from "./modules/attention-pooling.js";
 export { Conv2d, type Conv2dOptions } from "./modules/conv2d.js";
+export { DecoderCache, type DecoderCacheOptions } from "./modules/decoder-cache.js";
 export { Embedding, type EmbeddingOptions } from "./modules/embedding.js";
 export { Linear, type LinearOptions } from "./modules/linear.js";
 export {

@@ -2,13 +2,15 @@
 // additions. Keys and values may have fewer heads (Ainslie et al. 2023).
 import type { AnyTensor, AttentionOptions } from "../../attention/options.js";
 import type { RotaryOptions } from "../../attention/rotary.js";
+import { KVCache } from "../../cache/kv-cache.js";
 import { boolean, choice, integer, knownOptions } from "../../checks.js";
 import { composite } from "../../composite.js";
 import type { Engine } from "../../engine.js";
-import { wrongValue } from "../../errors.js";
+import { show, wrongKind, wrongValue } from "../../errors.js";
 import { floatCode, type Operand, operand, sameDType } from "../../operand.js";
 import { showShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { checkCache, projected, runCached, runProjected } from "../cached.js";
 import { type Heads, runHeads } from "../heads.js";
 import { MASK_NAMES, type Masks, resolveMasks } from "../masks.js";
 import { Module } from "../module.js";
@@ -64,6 +66,11 @@ export interface MultiHeadAttentionInputs extends Masks, Pick<AttentionOptions, 
   readonly needWeights?: boolean;
   /** The mean over heads; default true, as in PyTorch. */
   readonly averageAttnWeights?: boolean;
+  /**
+   * From `engine.kvCache({ batch: N, kvHeads: numKvHeads, headDim: embedDim / numHeads, ... })`: self-attention of new tokens,
+   * which are appended to it, over all that are in it. The diagonal of `causal` ends at the last token, and is the default.
+   */
+  readonly cache?: KVCache;
 }
 
 export interface MultiHeadAttentionResult<T extends AnyTensor> {
@@ -102,6 +109,8 @@ export class MultiHeadAttention extends Module {
   readonly batchFirst: boolean;
   readonly #kdim: number;
   readonly #vdim: number;
+  /** @internal */
+  readonly headDim: number;
   readonly #heads: Heads;
 
   constructor(engine: Engine, options: MultiHeadAttentionOptions) {
@@ -118,6 +127,7 @@ export class MultiHeadAttention extends Module {
       boolean(name, options[name] ?? preset);
     const bias = flag("bias", true);
     const headDim = E / this.numHeads;
+    this.headDim = headDim;
     const width = this.numKvHeads * headDim;
     const joint = width === E && this.#kdim === E && this.#vdim === E;
     if (joint) {
@@ -186,7 +196,9 @@ export class MultiHeadAttention extends Module {
     inputs: MultiHeadAttentionInputs = {},
   ): MultiHeadAttentionResult<T> {
     this.ready();
-    knownOptions(inputs, [...MASK_NAMES, ...PASSED, "needWeights", "averageAttnWeights"]);
+    knownOptions(inputs, [...MASK_NAMES, ...PASSED, "needWeights", "averageAttnWeights", "cache"]);
+    const { cache } = inputs;
+    if (cache !== undefined) return this.#forwardCached(query, key, value, cache, inputs);
     const needWeights = boolean("needWeights", inputs.needWeights ?? false);
     const average = boolean("averageAttnWeights", inputs.averageAttnWeights ?? true);
     const { core } = this;
@@ -202,6 +214,49 @@ export class MultiHeadAttention extends Module {
       const { output, weights } = this.run(at(0), at(1), at(2), options, needWeights, average);
       return { output, ...(weights && { weights }) } as Record<string, Tensor>;
     }) as unknown as MultiHeadAttentionResult<T>;
+  }
+
+  #forwardCached<T extends AnyTensor>(
+    query: T,
+    key: T,
+    value: T,
+    cache: KVCache,
+    inputs: MultiHeadAttentionInputs,
+  ): MultiHeadAttentionResult<T> {
+    if (!(cache instanceof KVCache)) {
+      throw wrongKind("ERR_ARGUMENT_TYPE", `cache must be from engine.kvCache: got ${show(cache)}`);
+    }
+    if (key !== query || value !== query) {
+      throw wrongValue("ERR_VALUE", "with cache, query, key and value must be the same tensor: the new tokens");
+    }
+    const refused = ["needWeights", "keyLengths", ...MASK_NAMES].find((name) => name in inputs);
+    if (refused || this.#heads.extra > 0 || this.#heads.concat) {
+      const what = refused ?? "addBiasKv, addZeroAttn or scoreMode 'concat'";
+      throw wrongValue("ERR_VALUE", `${what} does not go together with cache`);
+    }
+    const x = operand(this.core, "query", query);
+    const { batch } = this.#check([x, x, x]);
+    checkCache(this.#heads, cache, batch);
+    const options = this.prepare(inputs, { batch, queries: 1, keys: 1, batched: true });
+    return composite(this.core, [x], ["output"], ([tensor]) => ({
+      output: this.runCached(tensor!, cache, options),
+    })) as unknown as MultiHeadAttentionResult<T>;
+  }
+
+  /** @internal New tokens over a cache they are appended to. */
+  runCached(x: Tensor, cache: KVCache, options: AttentionOptions): Tensor {
+    const scale = this.#heads.scale();
+    return runCached(this.#heads, x, cache, { ...options, ...(scale !== undefined && { scale }) });
+  }
+
+  /** @internal Keys and values of a sequence, for `runProjected`. */
+  project(memory: Tensor): [Tensor, Tensor] {
+    return projected(this.#heads, memory);
+  }
+
+  /** @internal */
+  runProjected(x: Tensor, memory: readonly [Tensor, Tensor], options: AttentionOptions): Tensor {
+    return runProjected(this.#heads, x, memory, options);
   }
 
   /** @internal Masks and options for tensors of these sizes, checked. */

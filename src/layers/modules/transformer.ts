@@ -3,10 +3,12 @@ import type { AnyTensor, AttentionOptions } from "../../attention/options.js";
 import { boolean, integer, knownOptions } from "../../checks.js";
 import { composite } from "../../composite.js";
 import type { Engine } from "../../engine.js";
+import { show, wrongKind, wrongValue } from "../../errors.js";
 import { operand, sameDType } from "../../operand.js";
 import type { Tensor } from "../../tensor.js";
 import { Module } from "../module.js";
 import { withTemporaries } from "../temporaries.js";
+import { DecoderCache, type DecoderCacheOptions } from "./decoder-cache.js";
 import { LayerNorm } from "./normalization.js";
 import {
   checkSequences,
@@ -14,6 +16,7 @@ import {
   type DecoderInputs,
   ENCODER_INPUTS,
   type EncoderInputs,
+  prepareCross,
   prepareDecoder,
   prepareEncoder,
 } from "./transformer-inputs.js";
@@ -108,6 +111,64 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
     return composite(core, operands, ["output"], ([x, source]) => ({
       output: this.run(x!, source!, self, cross),
     })).output as T;
+  }
+
+  /**
+   * Room for decoding step by step: the encoder's output, projected once, and the keys and values of tgt as they come.
+   * @param memory [S, N, dModel], with batchFirst [N, S, dModel], or [S, dModel]
+   */
+  cache(memory: AnyTensor, options: DecoderCacheOptions & Pick<DecoderInputs, "memoryKeyPaddingMask">): DecoderCache {
+    this.ready();
+    knownOptions(options, ["capacity", "dtype", "window", "pinned", "pages", "memoryKeyPaddingMask"]);
+    const { core, layers } = this;
+    const { dModel, batchFirst, crossAttention } = layers[0]!;
+    const { memoryKeyPaddingMask, ...rest } = options;
+    const source = operand(core, "memory", memory);
+    const sizes = checkSequences(source, dModel, batchFirst);
+    const masks = memoryKeyPaddingMask === undefined ? {} : { memoryKeyPaddingMask };
+    const cross = prepareCross(crossAttention, masks, sizes);
+    let made: DecoderCache | undefined;
+    composite(core, [source], [], ([tensor]) => {
+      made = new DecoderCache(core, layers, tensor!, sizes, cross, rest);
+      return {};
+    });
+    return made!;
+  }
+
+  /**
+   * The next tokens of tgt: what `forward` with `tgtCausal` would give for them after all that came before. When it fails, the
+   * cache is as it was.
+   * @param tgt [n, N, dModel], with batchFirst [N, n, dModel], or [n, dModel]
+   */
+  step<T extends AnyTensor>(tgt: T, cache: DecoderCache): T {
+    this.ready();
+    if (!(cache instanceof DecoderCache)) {
+      throw wrongKind("ERR_ARGUMENT_TYPE", `cache must be from decoder.cache: got ${show(cache)}`);
+    }
+    const { core } = this;
+    const { dModel, batchFirst } = this.layers[0]!;
+    const input = operand(core, "tgt", tgt);
+    const { batch, batched } = checkSequences(input, dModel, batchFirst);
+    if (batch !== cache.sizes.batch || batched !== cache.sizes.batched) {
+      throw wrongValue("ERR_SHAPE", `tgt.shape must have the batch of memory, ${cache.sizes.batch}: got ${batch}`);
+    }
+    cache.at(0);
+    const before = cache.length;
+    try {
+      return composite(core, [input], ["output"], ([x]) => ({
+        output: this.through(x!, (layer, y, i) => {
+          const { self, memory } = cache.at(i);
+          return layer.steps(
+            y,
+            (z) => layer.selfAttention.runCached(z, self, {}),
+            (z) => layer.crossAttention.runProjected(z, memory, cache.cross),
+          );
+        }),
+      })).output as T;
+    } catch (error) {
+      cache.truncate(before);
+      throw error;
+    }
   }
 
   /** @internal */
