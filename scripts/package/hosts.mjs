@@ -56,6 +56,17 @@ check("workerd: threads entry", async () => {
   return attended(await (await requestOf(await wrangler(folder, "worker.js")))("/"));
 });
 
+check("workerd: layers, from modules that are imported", async () => {
+  const worker = WORKER.replace("ENTRY", "attention-wasm")
+    .replace(
+      'import { attend } from "./attend.js";',
+      'import { layer } from "./layer.js"; import { gelu, Linear, loadWeights } from "attention-wasm/layers";',
+    )
+    .replace("attend(entry)", "layer(entry, { gelu, Linear, loadWeights })");
+  const folder = await consumer({ "worker.js": worker });
+  return attended(await (await requestOf(await wrangler(folder, "worker.js")))("/"));
+});
+
 check("workerd: bundled without its condition, the error", async () => {
   const folder = await consumer({ "worker.js": WORKER.replace("ENTRY", "attention-wasm") });
   const { build } = await tool("esbuild");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { attended, check, expect } from "./checks.mjs";
 import { consumer, run } from "./workplace.mjs";
 
-const OPERATIONS = ["attention-wasm/onnx", "attention-wasm/inspect"];
+const OPERATIONS = ["attention-wasm/onnx", "attention-wasm/inspect", "attention-wasm/layers"];
 const ENTRIES = ["attention-wasm", "attention-wasm/slim", "attention-wasm/threads", ...OPERATIONS];
 
 /** Runs a script of a consumer; what it prints is JSON. */
@@ -48,6 +48,20 @@ check("Node: import onnx", async () => {
   );
   expect(result.same, "the ONNX operator gives something else");
 });
+
+for (const entry of ["attention-wasm", "attention-wasm/threads"]) {
+  check(`Node: import layers beside ${entry}`, async () => {
+    const options = entry.endsWith("threads") ? ", { threads: 2 }" : "";
+    const result = await script(
+      "main.js",
+      `import { layer } from "./layer.js";
+       import * as entry from "${entry}";
+       import * as layers from "attention-wasm/layers";
+       console.log(JSON.stringify(await layer(entry, layers${options})));`,
+    );
+    return attended(result);
+  });
+}
 
 check("Node: require", async () => {
   const text = `const entry = require("attention-wasm");

@@ -84,14 +84,14 @@ async function install() {
   return folder;
 }
 
-/** A new project with the tarball installed by npm, the fixtures attend.js and report.js, and these files. */
+/** A new project with the tarball installed by npm, the fixtures attend.js, layer.js and report.js, and these files. */
 export async function consumer(files = {}, manifest = { type: "module" }) {
   const folder = await temporary();
   installed ??= install();
   await cp(await installed, folder, { recursive: true, verbatimSymlinks: true });
   const { dependencies } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, ...manifest, dependencies }));
-  for (const name of ["attend.js", "report.js"]) await cp(join(FIXTURES, name), join(folder, name));
+  for (const name of ["attend.js", "layer.js", "report.js"]) await cp(join(FIXTURES, name), join(folder, name));
   for (const [name, text] of Object.entries(files)) {
     await mkdir(join(folder, name, ".."), { recursive: true });
     await writeFile(join(folder, name), text);

@@ -17,7 +17,7 @@ export class Parameter {
   readonly #memory: Tensor;
   #ready = false;
 
-  /** @param room shape of what it takes in memory, where that is not the parameter's own */
+  /** @internal @param room shape of what it takes in memory, where that is not the parameter's own */
   constructor(core: Core, shape: readonly number[], room: readonly number[] = shape) {
     this.shape = Object.freeze([...shape]);
     this.#memory = blank(core, room);
@@ -53,6 +53,7 @@ export class Parameter {
     this.#ready = true;
   }
 
+  /** @internal */
   protected store(core: Core, from: number, to: number): void {
     layerKernels(core).widenRow(from, to, elements(this.shape), DTYPE_FLOAT32);
   }
