@@ -161,6 +161,8 @@ test("bad input: one line, code 2, nothing written", async () => {
     [`${QKV} --weights --weight-rows 5 -o x.safetensors`, /rows/],
     ["run none-of-them.npy --map x.svg", /--map needs at least one query/],
     [`${QKV} --map x.png`, /x\.png: the name must end in \.svg/],
+    [`${QKV} --statistics x.npy`, /x\.npy: the name must end in \.safetensors/],
+    ["run --statistics q.npy", /--statistics took "q\.npy"/],
     [`${QKV} --report x.svg`, /x\.svg: the name must end in \.html/],
     [`${QKV} --tokens text.npy`, /--tokens needs --map or --report/],
     [

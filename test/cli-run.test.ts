@@ -215,6 +215,24 @@ test("--map of many tokens is a map of means", () => {
   assert.ok(svg.length < 1e6);
 });
 
+test("--statistics: a table, and tensors of their own or beside the others", () => {
+  const printed = folder.succeed(`${QKV} --causal upper-left --statistics told.safetensors -o both.safetensors`);
+  assert.match(
+    printed,
+    /head {2}entropy {2}keys in effect {2}distance {2}looked at most\n0 {5}[\d.]+ .*\d+ \([\d.]+%\)/,
+  );
+  const told = readSafetensors(folder.read("told.safetensors"));
+  const both = readSafetensors(folder.read("both.safetensors"));
+  const names = ["distance", "entropy", "mass", "top_keys", "top_weights"].map((name) => `statistics.${name}`);
+  assert.equal([...told.keys()].sort(), names);
+  for (const name of names) assert.equal(both.get(name), told.get(name));
+  assert.equal(told.get("statistics.mass")!.shape, [1, 2, SK]);
+  const mass = told.get("statistics.mass")!.data as Float32Array;
+  // Every query spends 1, on itself and what came before
+  assert.ok(Math.abs(mass.subarray(0, SK).reduce((a, b) => a + b, 0) - SQ) < 1e-5);
+  assert.equal([...mass.subarray(SQ, SK)], [0, 0]);
+});
+
 test("--report is one page with all heads; --tokens names what fits queries or keys", () => {
   folder.write("tokens.json", JSON.stringify(["a", "<b>", "c", "d", "e", "f", "g"]));
   folder.write("queries.txt", "one\ntwo\nthree\nfour\nfive\n");

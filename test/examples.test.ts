@@ -1,6 +1,9 @@
 // Each example that runs in Node runs as its first line says, against the package by its name. The others, and these
 // again from the tarball, are run by `npm run test:package`.
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,6 +18,22 @@ test("attention.mjs", () => {
     const weights = line.split("  ").map(Number);
     assert.ok(Math.abs(weights.reduce((a, b) => a + b) - 1) < 0.03, line);
     assert.ok(weights.every((weight, j) => j <= i || weight === 0));
+  }
+});
+
+test("inspect.mjs draws the pictures of the documentation", () => {
+  const folder = mkdtempSync(join(tmpdir(), "attention-inspect-"));
+  try {
+    const printed = execFileSync(process.execPath, ["examples/inspect.mjs", folder], { encoding: "utf8" });
+    assert.match(printed, /looks at "dogs" most/);
+    const names = readdirSync("docs/images/inspect").filter((name) => name.endsWith(".svg"));
+    assert.equal([...names, "report.html"].sort(), readdirSync(folder).sort());
+    for (const name of names) {
+      const same = readFileSync(join(folder, name), "utf8") === readFileSync(`docs/images/inspect/${name}`, "utf8");
+      assert.ok(same, `docs/images/inspect/${name} is another picture: node examples/inspect.mjs docs/images/inspect`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

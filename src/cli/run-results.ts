@@ -5,6 +5,7 @@ import { ELEMENT_BYTES } from "../host-tensor.js";
 import { InputError } from "./failure.js";
 import { checkExtension, MAX_FILE, Outputs } from "./files.js";
 import { type InputFlags, type RunInputs, sizesOf } from "./run-inputs.js";
+import { STATISTICS } from "./run-statistics.js";
 import { encodeTensors } from "./tensor-files.js";
 import { bytes } from "./terminal.js";
 
@@ -12,6 +13,7 @@ export interface ResultFlags {
   readonly output?: string;
   readonly lse?: string | true;
   readonly weights?: string | true;
+  readonly statistics?: string | true;
   readonly weightRows?: readonly number[];
   readonly weightHeads?: readonly number[];
   readonly map?: string;
@@ -37,6 +39,15 @@ export function claimResults(path: string | undefined, flags: ResultFlags & Inpu
     } else if (file === true && ending !== ".safetensors") {
       throw new InputError(`--${name} needs a place: --${name} ${name}.npy, or -o with a .safetensors file`);
     }
+  }
+  if (typeof flags.statistics === "string") {
+    if (path === undefined && flags.query === undefined) {
+      throw new InputError(
+        `give a file of tensors: --statistics took "${flags.statistics}" (write the file before --statistics)`,
+      );
+    }
+    checkExtension(flags.statistics, [".safetensors"]);
+    outputs.claim(flags.statistics);
   }
   if ((flags.weightRows || flags.weightHeads) && flags.weights === undefined) {
     throw new InputError("--weight-rows and --weight-heads need --weights");
@@ -86,17 +97,26 @@ export function checkResultSizes(
   check(flags.weights, sizes.weights);
 }
 
-export function resultOptions({ lse, weights, weightRows, weightHeads }: ResultFlags): AttentionOptions {
+export function resultOptions(flags: ResultFlags): AttentionOptions {
+  const { lse, weights, weightRows, weightHeads } = flags;
   const chosen = { ...(weightRows && { rows: weightRows }), ...(weightHeads && { heads: weightHeads }) };
   return {
     ...(lse !== undefined && { returnLse: true }),
     ...(weights !== undefined && { returnWeights: weightRows || weightHeads ? chosen : true }),
+    ...(flags.statistics !== undefined && { statistics: STATISTICS }),
   };
 }
 
 /** Each result in the file of its own, and all of them in a .safetensors. */
-export function putResults(outputs: Outputs, flags: ResultFlags, results: ReadonlyMap<string, FileTensor>): void {
-  if (flags.output !== undefined) outputs.put(flags.output, encodeTensors(flags.output, results));
+export function putResults(
+  outputs: Outputs,
+  flags: ResultFlags,
+  results: ReadonlyMap<string, FileTensor>,
+  statistics: ReadonlyMap<string, FileTensor>,
+): void {
+  const all = flags.output?.toLowerCase().endsWith(".safetensors") ? new Map([...results, ...statistics]) : results;
+  if (flags.output !== undefined) outputs.put(flags.output, encodeTensors(flags.output, all));
+  if (typeof flags.statistics === "string") outputs.put(flags.statistics, encodeTensors(flags.statistics, statistics));
   for (const name of ["lse", "weights"] as const) {
     const file = flags[name];
     if (typeof file === "string") outputs.put(file, encodeTensors(file, new Map([["output", results.get(name)!]])));

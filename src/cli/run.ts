@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import type { FileTensor } from "../formats/file-tensor.js";
 import { type AttentionOptions, type Build, type Engine, type HostTensor, load } from "../index.js";
 import { choiceOption, fileArgument, integerList, integerOption, refuseEmptyNames } from "./option-values.js";
-import { type InputFlags, readInputs, type RunInputs } from "./run-inputs.js";
+import { type InputFlags, readInputs, type RunInputs, sizesOf } from "./run-inputs.js";
 import { checkMaps, drawMaps, type MapFlags } from "./run-map.js";
 import { addAttentionFlags, type AttentionFlags, attentionOptions } from "./run-options.js";
 import { checkResultSizes, claimResults, putResults, type ResultFlags, resultOptions } from "./run-results.js";
+import { type RunStatistics, statisticsTable, statisticTensors } from "./run-statistics.js";
 import { checkNumbers } from "./tensor-files.js";
 import { bytes, seconds, table } from "./terminal.js";
 
@@ -40,6 +41,10 @@ export function addRunCommand(program: Command): void {
     .option("--weight-heads <list>", "only the weights of these heads", (text: string) =>
       integerList("--weight-heads", text),
     )
+    .option(
+      "--statistics [out.safetensors]",
+      "tell entropy, distance and most looked at keys of each head, without the weights; also as tensors",
+    )
     .option("--map <out.svg>", "draw the weights, and show them in the terminal")
     .option("--map-head <n>", "the head that is drawn; default 0", integerOption("--map-head", 0))
     .option("--report <out.html>", "one page with the weights of all heads, to look through in a browser")
@@ -68,7 +73,7 @@ async function runAttention(path: string | undefined, flags: Flags): Promise<voi
     ...(maximumMemory !== undefined && { maximumMemory }),
   });
   try {
-    const { results, elapsed } = compute(engine, inputs, options);
+    const { results, statistics, elapsed } = compute(engine, inputs, options);
     const names = ["query", "key", "value"] as const;
     const shown: [string, string][] = inputs.self
       ? [["query, key and value", describe(inputs.query)]]
@@ -81,9 +86,13 @@ async function runAttention(path: string | undefined, flags: Flags): Promise<voi
     const maps = drawMaps(engine, inputs, options, flags, tokens);
     if (maps.svg !== undefined) outputs.put(flags.map!, new TextEncoder().encode(maps.svg));
     if (maps.html !== undefined) outputs.put(flags.report!, new TextEncoder().encode(maps.html));
-    putResults(outputs, flags, results);
+    putResults(outputs, flags, results, statistics ? statisticTensors(statistics) : new Map());
     const written = outputs.commit();
     process.stdout.write(table(shown));
+    if (statistics) {
+      const { heads, queries } = sizesOf(inputs, options.layout);
+      process.stdout.write(`\n${statisticsTable(statistics, heads, queries)}`);
+    }
     if (maps.text) process.stdout.write(`\n${maps.text}`);
     process.stdout.write(
       written.length > 0
@@ -101,6 +110,7 @@ function compute(engine: Engine, { query, key, value }: RunInputs, options: Atte
     output: HostTensor;
     lse?: HostTensor;
     weights?: HostTensor;
+    statistics?: RunStatistics;
   };
   const elapsed = (performance.now() - start) / 1000;
   const results = new Map<string, FileTensor>();
@@ -109,7 +119,7 @@ function compute(engine: Engine, { query, key, value }: RunInputs, options: Atte
     if (tensor) results.set(name, tensor as FileTensor);
   }
   checkNumbers("the result (from too large inputs)", results.get("output")!, ["Infinity", "-Infinity"]);
-  return { results, elapsed };
+  return { results, statistics: found.statistics, elapsed };
 }
 
 function describe({ shape, dtype }: FileTensor): string {

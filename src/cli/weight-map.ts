@@ -68,7 +68,7 @@ export function collectWeights(
 
 /** What shapes the scores; the lengths of the queries do so only where they set the diagonal. */
 function shapingOptions(options: AttentionOptions, batch: number, keys: number): ScoreOptions {
-  const { sinks, queryLengths, returnLse, returnWeights, ...shaping } = options;
+  const { sinks, queryLengths, returnLse, returnWeights, statistics, ...shaping } = options;
   if (options.causal !== "lower-right" || !queryLengths) return shaping;
   const offset = Array.from({ length: batch }, (_, b) => (options.keyLengths?.[b] ?? keys) - queryLengths[b]!);
   return { ...shaping, causal: { offset } };

@@ -158,8 +158,8 @@ function overPicture(matrix: Matrix, scale: WeightScale, zeroHidden: boolean, th
   const factor = Math.min(SIDE / Math.max(w, h), 16);
   const box = { x: EDGE, y: HEADER, width: Math.round(w * factor), height: Math.round(h * factor) };
   const where = `x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" preserveAspectRatio="none"`;
-  const cells = cellsPng(matrix, scale, zeroHidden, (level) => place(0.25 + 0.6 * level));
-  const body = `<defs><filter id="attention-pale" color-interpolation-filters="sRGB"><feColorMatrix type="saturate" values="0.15"/></filter></defs>
+  const cells = cellsPng(matrix, scale, zeroHidden, (level) => place(0.12 + 0.7 * level));
+  const body = `<defs><filter id="attention-pale" color-interpolation-filters="sRGB"><feColorMatrix type="saturate" values="0.3"/></filter></defs>
 <image ${where} style="image-rendering:${factor > 3 ? "pixelated" : "auto"}" filter="url(#attention-pale)" href="${href}"/>
 <image ${where} style="image-rendering:pixelated" href="${cells}"/>
 <rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" fill="none" ${paint("line", theme)}/>`;
