@@ -145,7 +145,10 @@ export async function buildTypes(values) {
 }
 
 /** What `require` gives has the types of the ES module: types as they are, values by their names. */
-function typesOfDoor(source, values, declarations) {
+function typesOfDoor(source, exported, declarations) {
+  // What has no declaration is internal
+  const all = [...declarations.values()].join("");
+  const values = exported.filter((value) => new RegExp(`export declare \\w+ (class )?${value}\\b`).test(all));
   const module = `./${source.replace(/^src\/(.*)\.ts$/, "$1.js")}`;
   const classes = [...declarations.values()].flatMap((text) =>
     [...text.matchAll(/export declare class (\w+)/g)].map((match) => match[1]),

@@ -63,6 +63,23 @@ for (const entry of ["attention-wasm", "attention-wasm/threads"]) {
   });
 }
 
+check("Node: import inspect", async () => {
+  const result = await script(
+    "main.js",
+    `import { createBlockMask, load } from "attention-wasm";
+     import { attentionRollout, heatmap, longformerMask, report } from "attention-wasm/inspect";
+     const engine = await load();
+     const x = { data: Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)), shape: [3, 4] };
+     const blockMask = createBlockMask(longformerMask({ window: 2 }), { queryLength: 3, keyLength: 3 });
+     const { weights } = engine.attention(x, x, x, { blockMask, returnWeights: true });
+     const svg = heatmap(weights, { tokens: ["a", "b", "c"] });
+     const html = report(weights);
+     const sums = attentionRollout(weights).data.slice(0, 3).reduce((a, b) => a + b);
+     console.log(JSON.stringify({ svg: svg.startsWith("<svg"), html: html.endsWith("</html>\\n"), sums }));`,
+  );
+  expect(result.svg && result.html && Math.abs(result.sums - 1) < 1e-6, JSON.stringify(result));
+});
+
 check("Node: require", async () => {
   const text = `const entry = require("attention-wasm");
     import("./attend.js").then(async ({ attend }) => console.log(JSON.stringify(await attend(entry))));`;

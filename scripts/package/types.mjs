@@ -6,6 +6,7 @@ import { consumer, run, toolPath } from "./workplace.mjs";
 
 const SOURCE = `
 import { type AttentionOptions, BlockMask, createBlockMask, type Engine, type HostTensor, load, loadSync, Tensor } from "attention-wasm";
+import { heatmap, type HeatmapOptions, headDistance, longformerMask } from "attention-wasm/inspect";
 import { Attention } from "attention-wasm/onnx";
 import { load as loadSlim } from "attention-wasm/slim";
 import { load as loadThreads } from "attention-wasm/threads";
@@ -24,6 +25,11 @@ export async function main(module: WebAssembly.Module): Promise<number> {
   await loadSlim({ module });
   await loadThreads({ threads: 2 });
   loadSync();
+  const map = { theme: "dark", tokens: ["a", "b", "c"] } satisfies HeatmapOptions;
+  const { weights } = engine.attention(x, x, x, { returnWeights: true, statistics: ["mass", { topK: 2 }] });
+  const svg: string = heatmap(weights, map);
+  const distances: Float32Array = headDistance([weights, engine.tensor(weights)]).data;
+  createBlockMask(longformerMask({ window: 2 }), { queryLength: 3, keyLength: svg.length + distances.length });
   const [y] = Attention(engine, [x, x, x], { is_causal: 1 });
   return output.shape.length + lse.shape.length + resident.shape.length + (y ? 1 : 0);
 }

@@ -11,13 +11,13 @@ import { show, wrongKind, wrongValue } from "../errors.js";
 export type Rgb = readonly [number, number, number];
 
 /** Each a function from 0 to 1 to CSS. */
-export const SCHEMES = {
+export const SCHEMES: Readonly<Record<ColorScheme, (level: number) => string>> = {
   viridis: interpolateViridis,
   cividis: interpolateCividis,
   inferno: interpolateInferno,
   magma: interpolateMagma,
 };
-export type ColorScheme = keyof typeof SCHEMES;
+export type ColorScheme = "viridis" | "cividis" | "inferno" | "magma";
 
 export interface ScaleOptions {
   /** Default `'viridis'`. */
@@ -47,7 +47,7 @@ export function weightScale(numbers: ArrayLike<number>, options: ScaleOptions = 
   const scheme = choice(
     "colors",
     options.colors === undefined ? "viridis" : options.colors,
-    Object.keys(SCHEMES) as "viridis"[],
+    Object.keys(SCHEMES) as ColorScheme[],
   );
   const kind = choice("scale", options.scale === undefined ? "auto" : options.scale, ["auto", "linear", "log"]);
   const finite = Float64Array.from(numbers).filter(Number.isFinite);
