@@ -317,6 +317,19 @@ for (const build of BUILDS) {
     near(cache.attention(swapped(q), { layout: "BSHD" }).output, swapped(cache.attention(q).output), "BSHD");
   });
 
+  test("statistics over a ring", () => {
+    const n = 200;
+    const [q, k, v] = [make(1, 4, n, 16), make(1, 2, n, 16), make(1, 2, n, 16)];
+    const sees = (i: number, j: number) => j < 3 || j > i - 30;
+    const data = Uint8Array.from({ length: n * n }, (_, at) => Number(sees(Math.floor(at / n), at % n)));
+    using cache = engine.kvCache({ kvHeads: 2, headDim: 16, window: 30, pinned: 3, capacity: 230 });
+    cache.append(k, v);
+    const statistics = ["entropy", "mass", "distance"] as const;
+    const got = cache.attention(q, { statistics }).statistics;
+    const want = engine.attention(q, k, v, { causal: true, mask: { data, shape: [n, n] }, statistics }).statistics;
+    for (const name of statistics) near(got[name], want[name], name, name === "distance" ? 2e-4 : 1e-5);
+  });
+
   test("an empty cache, no queries, no tokens", () => {
     using cache = engine.kvCache({ batch: 2, kvHeads: 2, headDim: 4, capacity: 8 });
     const { output, lse } = cache.attention(make(2, 2, 3, 4), { returnLse: true });
