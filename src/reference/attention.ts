@@ -142,9 +142,11 @@ function rowsOf(operand: Operand, b: number, h: number, H: number): Float64Array
   const [batch, heads, length, size] = operand.shape as [number, number, number, number];
   const head = Math.floor((h * heads) / H);
   const first = ((batch === 1 ? 0 : b) * heads + head) * length;
-  return Array.from({ length }, (_, s) =>
-    Float64Array.from({ length: size }, (_, d) => operand.data[(first + s) * size + d]!),
-  );
+  return Array.from({ length }, (_, s) => {
+    const row = new Float64Array(size);
+    for (let d = 0; d < size; d++) row[d] = operand.data[(first + s) * size + d]!;
+    return row;
+  });
 }
 
 function zeros(shape: readonly number[]): Result {

@@ -24,19 +24,15 @@ export function decodeBounds(
   want: ReferenceResult,
 ): DecodeBounds {
   const D = query.shape[3]!;
-  const q = rows(query);
-  const k = rows(key);
-  const most = (list: number[][], f: (row: number[]) => number) => list.reduce((m, row) => Math.max(m, f(row)), 0);
-  const norm = (row: number[]) => Math.hypot(...row);
-  const largest = (row: number[]) => row.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
-  const magnitude = Math.abs(scale) * most(q, norm) * most(k, norm);
+  const [q, k] = [overRows(query), overRows(key)];
+  const magnitude = Math.abs(scale) * q.norm * k.norm;
   let score = EPSILON * (4 + (2 + Math.sqrt(D)) * magnitude);
-  const top = most(rows(value), largest);
+  const top = overRows(value).largest;
   let sums = 16 * EPSILON * top;
   if (dtype === "int8" || dtype === "int4") {
     // Each channel of a query is off by half a step of its group's largest
-    const step = STEP * most(q, largest);
-    score += Math.abs(scale) * step * most(k, (row) => row.reduce((sum, x) => sum + Math.abs(x), 0));
+    const step = STEP * q.largest;
+    score += Math.abs(scale) * step * k.sum;
     // Each weight by half a step of its page's largest, times a value below 127 scales
     const spread = 1.01 * top * PAGE_KEYS * STEP * pageMaxima(want);
     sums += spread;
@@ -60,8 +56,21 @@ function pageMaxima({ weights }: ReferenceResult): number {
   return most;
 }
 
-function rows({ data, shape }: Operand): number[][] {
+/** The largest of all rows: norm, sum of magnitudes and magnitude of one element. */
+function overRows({ data, shape }: Operand): { norm: number; sum: number; largest: number } {
   const D = shape.at(-1)!;
-  return Array.from({ length: data.length / D }, (_, r) => Array.prototype.slice.call(data, r * D, (r + 1) * D));
+  const most = { norm: 0, sum: 0, largest: 0 };
+  for (let row = 0; row < data.length; row += D) {
+    let square = 0;
+    let sum = 0;
+    for (let i = row; i < row + D; i++) {
+      const x = Math.abs(data[i]!);
+      square += x * x;
+      sum += x;
+      if (x > most.largest) most.largest = x;
+    }
+    if (square > most.norm ** 2) most.norm = Math.sqrt(square);
+    if (sum > most.sum) most.sum = sum;
+  }
+  return most;
 }
-

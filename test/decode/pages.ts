@@ -43,8 +43,8 @@ class Chunk {
   }
 
   /** Writes one token's row and returns it as the page holds it. */
-  write(page: DataView, slot: number, row: ArrayLike<number>): number[] {
-    const padded = Array.from({ length: this.dim }, (_, c) => row[c] ?? 0);
+  write(page: DataView, slot: number, row: readonly number[]): number[] {
+    const padded = [...row, ...new Array<number>(this.dim - row.length).fill(0)];
     if (this.dtype === "int8" || this.dtype === "int4") return this.#quantise(page, slot, padded).slice(0, row.length);
     return padded
       .map((x, c) => {
@@ -191,19 +191,18 @@ function roundedUp(x: number): number {
   return float[0]!;
 }
 
+/** Rounds to the nearest even, as assembly/simd/convert.ts. */
 export function toHalf(x: number): number {
-  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0;
-  const magnitude = Math.abs(x);
-  if (Number.isNaN(x)) return 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude || 2 ** -30)));
-  const unit = 2 ** (exponent - 10);
-  const steps = magnitude / unit;
-  const down = Math.floor(steps);
-  const rest = steps - down;
-  const rounded = rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
-  // Counting on from the exponent's first number carries into the exponent by itself
-  return sign | (rounded + (exponent + 14) * 1024);
+  float[0] = x;
+  const sign = (word[0]! >>> 16) & 0x8000;
+  const magnitude = word[0]! & 0x7fffffff;
+  if (magnitude > 0x7f800000) return 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude >= 0x38800000) return sign | ((magnitude - 0x37fff001 + ((magnitude >> 13) & 1)) >> 13);
+  // Subnormal: adding 0.5 rounds to units of 2^-24
+  float[0] = Math.abs(x);
+  float[0] = float[0]! + 0.5;
+  return sign | (word[0]! - 0x3f000000);
 }
 
 export function fromHalf(bits: number): number {
