@@ -1,14 +1,14 @@
 // node bench/layers/gemm.mjs: the packed matrix product beside the most multiply-adds this machine does in the same engine,
-// and beside onnxruntime-web's MatMul where `npm run bench:cold-start` has installed it. Rounds are interleaved, the least
+// and beside onnxruntime-web's MatMul where `npm run bench` has installed it. Rounds are interleaved, the least
 // time of each counts. Needs relaxed SIMD: Node 22 or later.
 // Usage: node bench/layers/gemm.mjs [rounds, default 15] [MxKxN ...]
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { pathToFileURL } from "node:url";
 import { load } from "../../build/index.js";
 import { Linear, loadWeights, matmul } from "../../build/layers.js";
+import { compileBoth } from "../harness/compile.mjs";
 import { matMulModel } from "./matmul-model.mjs";
 
 const [rounds = "15", ...wanted] = process.argv.slice(2);
@@ -18,11 +18,8 @@ const SHAPES = (wanted.length > 0 ? wanted : ["512x512x512", "128x768x3072", "16
 const PEERS = new URL("../../build/bench/peers/package.json", import.meta.url);
 const STEPS = 2e6;
 
-mkdirSync("build/bench", { recursive: true });
-const asc = createRequire(import.meta.url).resolve("assemblyscript/bin/asc.js");
-const flags = "--config none -O3 --runtime stub --noAssert --use abort= --enable simd --enable relaxed-simd";
-execFileSync(process.execPath, [asc, "bench/assembly/peak.ts", "-o", "build/bench/peak.wasm", ...flags.split(" ")]);
-const peak = new WebAssembly.Instance(new WebAssembly.Module(readFileSync("build/bench/peak.wasm"))).exports;
+const limits = await compileBoth("bench/assembly/limits.ts", "limits");
+const peak = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(limits.relaxed))).exports;
 
 const random = (...shape) => ({
   data: Float32Array.from({ length: shape.reduce((n, size) => n * size) }, () => Math.random() * 2 - 1),
@@ -87,7 +84,7 @@ async function peerRuntime() {
     runtime.env.wasm.numThreads = 1;
     return runtime;
   } catch {
-    console.log("onnxruntime-web is not installed: npm run bench:cold-start installs it");
+    console.log("onnxruntime-web is not installed: npm run bench installs it");
     return undefined;
   }
 }

@@ -1,17 +1,5 @@
 // c = a b as an ONNX model (onnx.proto, opset 17); b is an input, or a constant of the model where its numbers are given.
-
-/** A field: a number, a text or bytes, or a message made of fields. */
-function field(number, value) {
-  if (typeof value === "number") return [varint(number * 8), varint(value)].flat();
-  const bytes = typeof value === "string" ? [...Buffer.from(value)] : value;
-  return [varint(number * 8 + 2), varint(bytes.length), bytes].flat();
-}
-
-function varint(value) {
-  const bytes = [];
-  for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
-  return [...bytes, value];
-}
+import { field, join } from "../onnx/protobuf.mjs";
 
 export function matMulModel(M, K, N, b) {
   const port = (number, name, shape) => {
@@ -23,7 +11,7 @@ export function matMulModel(M, K, N, b) {
     ...[K, N].flatMap((size) => field(1, size)),
     ...field(2, 1),
     ...field(8, "b"),
-    ...field(9, Array.from(new Uint8Array(b.buffer))),
+    ...field(9, new Uint8Array(b.buffer)),
   ];
   const graph = [
     ...field(1, [...field(1, "a"), ...field(1, "b"), ...field(2, "c"), ...field(4, "MatMul")]),
@@ -33,5 +21,5 @@ export function matMulModel(M, K, N, b) {
     ...(constant ? [] : port(11, "b", [K, N])),
     ...port(12, "c", [M, N]),
   ];
-  return Uint8Array.from([...field(1, 8), ...field(7, graph), ...field(8, field(2, 17))]);
+  return join([...field(1, 8), ...field(7, graph), ...field(8, field(2, 17))]);
 }
