@@ -22,12 +22,12 @@ export { Conv2d, type Conv2dOptions } from "./modules/conv2d.js";
 export { DecoderCache, type DecoderCacheOptions } from "./modules/decoder-cache.js";
 export { Embedding, type EmbeddingOptions } from "./modules/embedding.js";
 export { Linear, type LinearOptions } from "./modules/linear.js";
-export {
-  MultiHeadAttention,
-  type MultiHeadAttentionInputs,
-  type MultiHeadAttentionOptions,
-  type MultiHeadAttentionResult,
-} from "./modules/multi-head-attention.js";
+export { MultiHeadAttention } from "./modules/multi-head-attention.js";
+export type {
+  MultiHeadAttentionInputs,
+  MultiHeadAttentionOptions,
+  MultiHeadAttentionResult,
+} from "./modules/multi-head-options.js";
 export {
   MultiplicativeAttention,
   type MultiplicativeAttentionOptions,

@@ -18,6 +18,7 @@ export abstract class Module {
   readonly #parameters = new Map<string, Parameter>();
   readonly #children = new Map<string, Module>();
   #disposed = false;
+  #filled = false;
 
   constructor(engine: Engine) {
     this.core = coreOf(engine);
@@ -97,7 +98,10 @@ export abstract class Module {
   /** @internal Throws also where a parameter has no values yet: called before anything else of a forward. */
   ready(): void {
     this.open();
+    // Values once given are never taken away
+    if (this.#filled) return;
     for (const [name, parameter] of this.parameters()) parameter.tensor(name);
+    this.#filled = true;
   }
 
   get disposed(): boolean {

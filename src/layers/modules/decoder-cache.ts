@@ -5,7 +5,7 @@ import type { KVCacheOptions } from "../../cache/options.js";
 import type { Core } from "../../engine/core.js";
 import { wrongKind } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
-import type { SequenceSizes } from "./multi-head-attention.js";
+import type { SequenceSizes } from "./multi-head-options.js";
 import type { TransformerDecoderLayer } from "./transformer-layer.js";
 
 /** Options of `decoder.cache`: of each layer's `engine.kvCache`. */

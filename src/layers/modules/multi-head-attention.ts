@@ -1,7 +1,6 @@
 // Multi-head attention (Vaswani et al. 2017, section 3.2.2) with everything of torch.nn.MultiheadAttention, and Keras's
 // additions. Keys and values may have fewer heads (Ainslie et al. 2023).
 import type { AnyTensor, AttentionOptions } from "../../attention/options.js";
-import type { RotaryOptions } from "../../attention/rotary.js";
 import { KVCache } from "../../cache/kv-cache.js";
 import { boolean, choice, integer, knownOptions } from "../../checks.js";
 import { composite } from "../../composite.js";
@@ -12,90 +11,19 @@ import { showShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { checkCache, projected, runCached, runProjected } from "../cached.js";
 import { type Heads, runHeads } from "../heads.js";
-import { MASK_NAMES, type Masks, resolveMasks } from "../masks.js";
+import { MASK_NAMES, resolveMasks } from "../masks.js";
 import { Module } from "../module.js";
 import { LayerNorm, RMSNorm } from "./normalization.js";
 import { Linear } from "./linear.js";
-
-export interface MultiHeadAttentionOptions {
-  /** E */
-  readonly embedDim: number;
-  /** Divides embedDim. */
-  readonly numHeads: number;
-  /** Heads of keys and values, a divisor of numHeads; default numHeads. */
-  readonly numKvHeads?: number;
-  /** Of the projections; default true. */
-  readonly bias?: boolean;
-  /** A learned key and value at the end of every sequence; default false. */
-  readonly addBiasKv?: boolean;
-  /** A key and value of zeros at the very end; default false. */
-  readonly addZeroAttn?: boolean;
-  /** Features of key and value; default embedDim. */
-  readonly kdim?: number;
-  readonly vdim?: number;
-  /** Tensors are [N, L, E] instead of [L, N, E]; default false, as in PyTorch. */
-  readonly batchFirst?: boolean;
-  /** How a query and a key are compared: q . k, or w sum tanh(s (q + k)) with a learned w (Keras); default `'dot'`. */
-  readonly scoreMode?: "dot" | "concat";
-  /** A learned factor in place of 1 / sqrt(head size); with `'concat'` the s above. Default false. */
-  readonly learnedScale?: boolean;
-  /** The heads' output times sigmoid(W query + b), before the last projection (Keras); default false. */
-  readonly gate?: boolean;
-  /** Queries and keys of each head are normalised (Henry et al. 2020); default none. */
-  readonly qkNorm?: "rms" | "layer";
-  /** Queries and keys are turned by their position (Su et al. 2021); true for the defaults of `engine.rotaryEmbedding`. */
-  readonly rotary?: boolean | Pick<RotaryOptions, "base" | "interleaved" | "rotaryDim">;
-}
-
-/** Options of engine.attention that pass through. */
-export const PASSED = [
-  "causal",
-  "window",
-  "softcap",
-  "keyLengths",
-  "queryLengths",
-  "segments",
-  "blockMask",
-  "alibiSlopes",
-  "relativeBias",
-  "sinks",
-] as const;
-
-export interface MultiHeadAttentionInputs extends Masks, Pick<AttentionOptions, (typeof PASSED)[number]> {
-  /** Give `weights`; default false. */
-  readonly needWeights?: boolean;
-  /** The mean over heads; default true, as in PyTorch. */
-  readonly averageAttnWeights?: boolean;
-  /**
-   * From `engine.kvCache({ batch: N, kvHeads: numKvHeads, headDim: embedDim / numHeads, ... })`: self-attention of new tokens,
-   * which are appended to it, over all that are in it. The diagonal of `causal` ends at the last token, and is the default.
-   */
-  readonly cache?: KVCache;
-}
-
-export interface MultiHeadAttentionResult<T extends AnyTensor> {
-  /** [L, N, E], [N, L, E] or [L, E], as the query */
-  readonly output: T;
-  /** float32 [N, L, S'], or [N, heads, L, S'], without N where the query has none; S' counts added keys too */
-  readonly weights?: T;
-}
-
-const OPTIONS = [
-  "embedDim",
-  "numHeads",
-  "numKvHeads",
-  "bias",
-  "addBiasKv",
-  "addZeroAttn",
-  "kdim",
-  "vdim",
-  "batchFirst",
-  "scoreMode",
-  "learnedScale",
-  "gate",
-  "qkNorm",
-  "rotary",
-];
+import {
+  type MultiHeadAttentionInputs,
+  type MultiHeadAttentionOptions,
+  type MultiHeadAttentionResult,
+  OPTIONS,
+  PASSED,
+  type SequenceSizes,
+  sequenceSizes,
+} from "./multi-head-options.js";
 
 /**
  * Parameters as PyTorch's: `in_proj_weight` [3E, E] where key and value are as wide as the query, else `q_proj_weight`,
@@ -317,25 +245,6 @@ export class MultiHeadAttention extends Module {
     }
     return sizes;
   }
-}
-
-export interface SequenceSizes {
-  readonly batch: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly batched: boolean;
-}
-
-/** @internal Sizes of [L, N, E], [N, L, E] or [L, E] and their keys. */
-export function sequenceSizes(query: readonly number[], key: readonly number[], batchFirst: boolean): SequenceSizes {
-  const batched = query.length === 3;
-  const lengthAxis = batched && batchFirst ? 1 : 0;
-  return {
-    batch: batched ? query[1 - lengthAxis]! : 1,
-    queries: query[lengthAxis]!,
-    keys: key[lengthAxis]!,
-    batched,
-  };
 }
 
 function divisor(name: string, value: unknown, ofName: string, of: number): number {

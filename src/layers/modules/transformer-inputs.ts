@@ -4,7 +4,8 @@ import { wrongValue } from "../../errors.js";
 import { floatCode, type Operand, sameDType } from "../../operand.js";
 import { showShape } from "../../shape.js";
 import type { AttnMask } from "../masks.js";
-import { type MultiHeadAttention, type SequenceSizes, sequenceSizes } from "./multi-head-attention.js";
+import type { MultiHeadAttention } from "./multi-head-attention.js";
+import { type SequenceSizes, sequenceSizes } from "./multi-head-options.js";
 
 export interface EncoderInputs {
   /** Which positions see which: floats are added; booleans as `{ hidden }` or `{ attend }`; [L, L] or [N * heads, L, L] */

@@ -11,7 +11,8 @@ import { sum } from "../elementwise.js";
 import { Module } from "../module.js";
 import { withTemporaries } from "../temporaries.js";
 import { Linear } from "./linear.js";
-import { MultiHeadAttention, type MultiHeadAttentionOptions } from "./multi-head-attention.js";
+import { MultiHeadAttention } from "./multi-head-attention.js";
+import type { MultiHeadAttentionOptions } from "./multi-head-options.js";
 import { LayerNorm } from "./normalization.js";
 import {
   checkSequences,
