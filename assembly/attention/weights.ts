@@ -66,9 +66,12 @@ function weightTile(P: AttentionParameters, W: Workspace, b: i32, slot: i32, row
   for (let block = firstBlock(P, begin, step); block < end; block = nextBlock(P, block, begin, step)) {
     if (!pagePresent(P, b, block)) continue;
     const from = firstKey(P, block, begin);
-    const count = min(block + step, end) - from;
-    const key = keyBlock(P, W, b, keyHead, from, from + count);
+    const to = min(block + step, end);
+    const key = keyBlock(P, W, b, keyHead, from, to);
     for (let r = 0; r < lanes; r += LANES) {
+      // What lies beyond all of these rows was filled before
+      const count = min(to, highest(W.high + (<usize>r << 2), LANES) + 1) - from;
+      if (count <= 0) continue;
       let biases: usize = 0;
       if (biased) {
         const seen = gatherBiases(P, W, item, b, keyHead, r, from, from + count);

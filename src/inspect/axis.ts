@@ -1,5 +1,5 @@
 // The two axes of a matrix: positions at round numbers, or tokens, turned and thinned out as far as they need it.
-import { scaleLinear } from "d3-scale";
+import { ticks } from "d3-array";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import type { Box } from "./cells.js";
 import { escapeText, paint, place, shortened, textWidth, type Theme } from "./svg.js";
@@ -35,7 +35,7 @@ interface Label {
 }
 
 function labelsOf({ size, tokens }: Axis, length: number): readonly Label[] {
-  const at = scaleLinear([0, size], [0, length]);
+  const at = (position: number) => (position * length) / size;
   if (tokens) {
     const every = Math.max(1, Math.ceil(LINE / (length / size)));
     return tokens
@@ -43,8 +43,8 @@ function labelsOf({ size, tokens }: Axis, length: number): readonly Label[] {
       .filter((_, i) => i % every === 0);
   }
   const count = Math.max(2, Math.min(10, Math.floor(length / 56)));
-  const ticks = size <= count ? Array.from({ length: size }, (_, i) => i) : at.ticks(Math.min(count, size));
-  return ticks
+  const chosen = size <= count ? Array.from({ length: size }, (_, i) => i) : ticks(0, size, Math.min(count, size));
+  return chosen
     .filter((i) => Number.isInteger(i) && i < size)
     .map((i) => ({ at: at(i + 0.5), text: i.toLocaleString("en") }));
 }

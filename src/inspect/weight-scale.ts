@@ -2,7 +2,7 @@
 // span too much for a linear one.
 //
 // Sources of the scales: viridis, inferno, magma: S. van der Walt and N. Smith 2015; cividis: Nunez et al. 2018.
-import { scaleLinear, scaleLog, scaleSequential, scaleSequentialLog } from "d3-scale";
+import { ticks } from "d3-array";
 import { interpolateCividis, interpolateInferno, interpolateMagma, interpolateViridis } from "d3-scale-chromatic";
 import { choice } from "../checks.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
@@ -59,9 +59,10 @@ export function weightScale(numbers: ArrayLike<number>, options: ScaleOptions = 
   const [low, high] = options.domain
     ? checkDomain(options.domain, logarithmic)
     : [logarithmic ? Math.max(positive[0] ?? top / 10, top / 1e5) : least, top];
-  const base = (logarithmic ? scaleSequentialLog : scaleSequential)([low, high], (t) => t).clamp(true);
+  const place = (weight: number) =>
+    logarithmic ? Math.log(weight / low) / Math.log(high / low) : (weight - low) / (high - low);
   const level = (weight: number) =>
-    weight <= low || low === high ? (weight > low || high > low ? 0 : 1) : base(weight);
+    low === high ? Number(weight >= low) : weight <= low ? 0 : Math.min(1, place(weight));
   const table = colourTable(SCHEMES[scheme]);
   return {
     low,
@@ -72,11 +73,17 @@ export function weightScale(numbers: ArrayLike<number>, options: ScaleOptions = 
     css: (at) => hex(table(at)),
     ticks: (count) => {
       if (low === high) return [high];
-      if (!logarithmic) return scaleLinear([low, high], [0, 1]).ticks(count);
-      const powers = scaleLog([low, high], [0, 1]).ticks(count).filter(isPower);
-      return powers.length > 1 ? powers : [low, Math.sqrt(low * high), high];
+      return logarithmic ? powersOfTen(low, high) : ticks(low, high, count);
     },
   };
+}
+
+/** The powers of ten in between, or the ends and the middle where there are fewer than two. */
+function powersOfTen(low: number, high: number): readonly number[] {
+  // A little more, so that rounding loses neither end
+  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  if (last <= first) return [low, Math.sqrt(low * high), high];
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
 }
 
 function checkDomain(domain: readonly [number, number], logarithmic: boolean): readonly [number, number] {
@@ -89,8 +96,6 @@ function checkDomain(domain: readonly [number, number], logarithmic: boolean): r
   }
   return domain as readonly [number, number];
 }
-
-const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
 
 /** In words, for the line that goes with a picture. */
 export function describeScale({ low, high, logarithmic }: WeightScale): string {
