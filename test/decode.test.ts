@@ -130,13 +130,13 @@ for (const build of BUILDS) {
     ] as const;
     const plain = shapes.map((shape) => tensor(random, ...shape));
     const packed = plain.map(({ data, shape }) => typed(data, shape, dtype)) as [HostTensor, HostTensor, HostTensor];
-    const operands = packed.map((host) => ({ data: numbers(host), shape: host.shape })) as [Operand, Operand, Operand];
+    const operands = packed.map((host) => ({ data: numbers(host), shape: host.shape })) as unknown as [Operand, Operand, Operand];
     const hosts = plain.map(({ data, shape }, i) => {
       if (layout === "BHSD") return packed[i]!;
       return typed(transposed(data, shape), [shape[0]!, shape[2]!, shape[1]!, shape[3]!], dtype);
     }) as [HostTensor, HostTensor, HostTensor];
     const sinks = options.sinks as { data: Float32Array } | undefined;
-    const wanted = { ...options, ...(sinks && { sinks: sinks.data }) } as ReferenceOptions;
+    const wanted = { ...options, ...(sinks && { sinks: sinks.data }) } as unknown as ReferenceOptions;
     const want = reference(...operands, wanted);
     const got = engine.attention(...hosts, { ...options, layout, returnLse: true });
     const bounds = decodeBounds(...operands, options.scale ?? 1 / Math.sqrt(D), dtype, want);
