@@ -130,7 +130,11 @@ for (const build of BUILDS) {
     ] as const;
     const plain = shapes.map((shape) => tensor(random, ...shape));
     const packed = plain.map(({ data, shape }) => typed(data, shape, dtype)) as [HostTensor, HostTensor, HostTensor];
-    const operands = packed.map((host) => ({ data: numbers(host), shape: host.shape })) as unknown as [Operand, Operand, Operand];
+    const operands = packed.map((host) => ({ data: numbers(host), shape: host.shape })) as unknown as [
+      Operand,
+      Operand,
+      Operand,
+    ];
     const hosts = plain.map(({ data, shape }, i) => {
       if (layout === "BHSD") return packed[i]!;
       return typed(transposed(data, shape), [shape[0]!, shape[2]!, shape[1]!, shape[3]!], dtype);
