@@ -143,11 +143,31 @@ function* attentionSections(): Generator<[string, Prepare]> {
   const random = () => {
     const cases = Array.from({ length: FUZZ_CASES }, (_, seed) => fuzzCase(1000 + seed));
     return (engine: Engine) =>
-      cases.flatMap(
-        ({ query, key, value, options }) => Object.values(engine.attention(query, key, value, options)) as HostTensor[],
-      );
+      cases.flatMap(({ query, key, value, options }) => tensorsIn(engine.attention(query, key, value, options)));
   };
   yield ["random options", random];
+  for (const dtype of DTYPES) {
+    const few = () => {
+      const source = new Source(7);
+      const [query, key, value] = [
+        source.tensor([2, 8, 1, 40], dtype),
+        ...[40, 24].map((D) => source.tensor([2, 4, 2100, D], dtype)),
+      ];
+      const calls: AttentionOptions[] = [
+        {},
+        { softcap: 4, window: [300, 0], causal: "lower-right" },
+        { keyLengths: [0, 1025] },
+      ];
+      return (engine: Engine) =>
+        calls.flatMap((options) => tensorsIn(engine.attention(query!, key!, value!, { ...options, returnLse: true })));
+    };
+    yield [`few queries of ${dtype}`, few];
+  }
+}
+
+/** Every tensor of a result, those of its statistics too. */
+function tensorsIn(result: object): HostTensor[] {
+  return Object.values(result).flatMap((value) => ("data" in value ? [value as HostTensor] : tensorsIn(value)));
 }
 
 /** Operations on floats of any kind. */
