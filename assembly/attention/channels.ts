@@ -7,9 +7,6 @@
 // odd ones. Queries are packed in that order and outputs unpacked from it.
 import { madd } from "../simd/math";
 
-/** Constants a policy reads through `c` and `m`; one of each per call, since V8 would build them anew in every loop. */
-export const CHANNEL_CONSTANTS: i32 = 32;
-
 /** 4 bytes a channel: the first four channels, then the next four. */
 @unmanaged @final
 export class Float32 {
@@ -18,6 +15,7 @@ export class Float32 {
   @inline first(x: v128, _c: v128, _m: v128): v128 { return x; }
   @inline second(_x: v128, p: usize, _m: v128): v128 { return v128.load(p, 16); }
   @inline watch(seen: v128, _x: v128): v128 { return seen; }
+  @inline watchFour(seen: v128, _a: v128, _b: v128, _c: v128, _d: v128): v128 { return seen; }
 }
 
 /**
@@ -33,6 +31,9 @@ export class Float16 {
   @inline first(x: v128, c: v128, m: v128): v128 { return v128.and(i32x4.dot_i16x8_s(x, c), m); }
   @inline second(x: v128, _p: usize, m: v128): v128 { return v128.and(i32x4.shr_s(x, 3), m); }
   @inline watch(seen: v128, x: v128): v128 { return i16x8.max_u(seen, i16x8.shl(x, 1)); }
+  @inline watchFour(seen: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+    return i16x8.max_u(seen, this.watch(this.watch(this.watch(i16x8.shl(a, 1), b), c), d));
+  }
 }
 
 /** m = 0xffff0000 */
@@ -43,6 +44,7 @@ export class BFloat16 {
   @inline first(x: v128, _c: v128, _m: v128): v128 { return i32x4.shl(x, 16); }
   @inline second(x: v128, _p: usize, m: v128): v128 { return v128.and(x, m); }
   @inline watch(seen: v128, _x: v128): v128 { return seen; }
+  @inline watchFour(seen: v128, _a: v128, _b: v128, _c: v128, _d: v128): v128 { return seen; }
 }
 
 /** Sums of the lanes of four vectors. */
@@ -67,16 +69,15 @@ function special(seen: v128): bool {
  */
 // @ts-ignore: decorator
 @inline
-function touchLine(line: usize, sink: usize): void {
+export function touchLine(line: usize, sink: usize): void {
   store<i32>(sink, load<i32>(line));
 }
 
-/** What 8 channels of four rows take up: two lines of float32, one of 16 bits. */
+/** The two lines that 8 channels of four rows of float32 take up; shorter rows are prefetched without. */
 // @ts-ignore: decorator
 @inline
 function touch<T>(line: usize, sink: usize): void {
   if (changetype<T>(0).bytes() == 4) store<i32>(sink, load<i32>(line) | load<i32>(line, 64));
-  else touchLine(line, sink);
 }
 
 /**
@@ -93,7 +94,7 @@ export function scoreRow<T>(
   const end = query + (<usize>D << 2);
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
-  const next = (type.bytes() << 5) * step;
+  const next = step << 7;
   ahead &= ~1;
   let seen = i32x4.splat(0);
   for (let j = 0; j < n; j += 4, key += stride << 2, scores += 16) {
@@ -105,7 +106,7 @@ export function scoreRow<T>(
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
     for (let q = query & ~15; q < end; q += 32) {
       touch<T>(ahead, scores);
-      ahead += next;
+      if (type.bytes() == 4) ahead += next;
       const qa = v128.load(q);
       const qb = v128.load(q, 16);
       let x = type.load(k0);
@@ -142,7 +143,7 @@ export function sumRow<T>(
   const end = outputs + (<usize>Dv << 2);
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
-  const next = (type.bytes() << 5) * step;
+  const next = step << 7;
   ahead &= ~1;
   let seen = i32x4.splat(0);
   for (let j = 0; j < n; j += 4, value += stride << 2, weights += 16) {
@@ -155,25 +156,20 @@ export function sumRow<T>(
     const w2 = v128.load_splat<f32>(weights, 8);
     const w3 = v128.load_splat<f32>(weights, 12);
     for (let o = outputs & ~15; o < end; o += 32) {
-      let x = type.load(v0);
-      seen = type.watch(seen, x);
-      let a = f32x4.mul(type.first(x, c, m), w0);
-      let b = f32x4.mul(type.second(x, v0, m), w0);
-      x = type.load(v1);
-      seen = type.watch(seen, x);
-      a = madd(type.first(x, c, m), w1, a);
-      b = madd(type.second(x, v1, m), w1, b);
-      x = type.load(v2);
-      seen = type.watch(seen, x);
-      a = madd(type.first(x, c, m), w2, a);
-      b = madd(type.second(x, v2, m), w2, b);
-      x = type.load(v3);
-      seen = type.watch(seen, x);
+      const x0 = type.load(v0);
+      const x1 = type.load(v1);
+      const x2 = type.load(v2);
+      const x3 = type.load(v3);
+      seen = type.watchFour(seen, x0, x1, x2, x3);
+      let a = madd(type.first(x1, c, m), w1, f32x4.mul(type.first(x0, c, m), w0));
+      let b = madd(type.second(x1, v1, m), w1, f32x4.mul(type.second(x0, v0, m), w0));
+      a = madd(type.first(x3, c, m), w3, madd(type.first(x2, c, m), w2, a));
+      b = madd(type.second(x3, v3, m), w3, madd(type.second(x2, v2, m), w2, b));
       // Four keys are summed on their own: fewer roundings of the total
-      a = f32x4.add(v128.load(o), madd(type.first(x, c, m), w3, a));
-      b = f32x4.add(v128.load(o, 16), madd(type.second(x, v3, m), w3, b));
+      a = f32x4.add(v128.load(o), a);
+      b = f32x4.add(v128.load(o, 16), b);
       touch<T>(ahead, o);
-      ahead += next;
+      if (type.bytes() == 4) ahead += next;
       v128.store(o, a);
       v128.store(o, b, 16);
       v0 += type.bytes() << 3;
@@ -186,20 +182,37 @@ export function sumRow<T>(
 }
 
 /**
- * scores f32 [n rounded up to 4][4] = four queries times n keys.
- * @param query f32 [D / 8][2][4 rows][4]
- * @param key T [n][D], rows `stride` bytes apart
+ * to f32 [n][D] = n rows of a 16-bit T as `first` and `second` read them, for four rows of queries.
+ * @returns whether one holds what T cannot read
  */
-export function scoreRows<T>(
-  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, ahead: usize, step: usize, constants: usize,
-): bool {
+export function widenRows<T>(from: usize, stride: usize, n: i32, D: i32, to: usize, constants: usize): bool {
   const type = changetype<T>(0);
-  const end = query + (<usize>D << 4);
   const c = v128.load(constants);
   const m = v128.load(constants, 16);
-  const next = (type.bytes() << 4) * step;
-  ahead &= ~1;
   let seen = i32x4.splat(0);
+  for (let j = 0; j < n; j++, from += stride) {
+    let x = from & ~1;
+    for (const end = to + (<usize>D << 2); to < end; to += 32, x += 16) {
+      const both = type.load(x);
+      seen = type.watch(seen, both);
+      v128.store(to, type.first(both, c, m));
+      v128.store(to, type.second(both, x, m), 16);
+    }
+  }
+  return special(seen);
+}
+
+/**
+ * scores f32 [n rounded up to 4][4] = four queries times n keys.
+ * @param query f32 [D / 8][2][4 rows][4]
+ * @param key f32 [n][D], rows `stride` bytes apart
+ */
+export function scoreRows(
+  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, ahead: usize, step: usize,
+): void {
+  const end = query + (<usize>D << 4);
+  const next = step << 6;
+  ahead &= ~1;
   for (let j = 0; j < n; j += 2, key += stride << 1, scores += 32) {
     let k0 = key & ~1;
     let k1 = k0 + (j + 1 < n ? stride : 0);
@@ -209,11 +222,8 @@ export function scoreRows<T>(
     for (let q = query & ~15; q < end; q += 128) {
       touchLine(ahead, scores);
       ahead += next;
-      const u = type.load(k0);
-      const v = type.load(k1);
-      seen = type.watch(type.watch(seen, u), v);
-      let x = type.first(u, c, m);
-      let y = type.first(v, c, m);
+      let x = v128.load(k0);
+      let y = v128.load(k1);
       let row = v128.load(q);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
@@ -226,8 +236,8 @@ export function scoreRows<T>(
       row = v128.load(q, 48);
       a3 = madd(x, row, a3);
       b3 = madd(y, row, b3);
-      x = type.second(u, k0, m);
-      y = type.second(v, k1, m);
+      x = v128.load(k0, 16);
+      y = v128.load(k1, 16);
       row = v128.load(q, 64);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
@@ -240,43 +250,38 @@ export function scoreRows<T>(
       row = v128.load(q, 112);
       a3 = madd(x, row, a3);
       b3 = madd(y, row, b3);
-      k0 += type.bytes() << 3;
-      k1 += type.bytes() << 3;
+      k0 += 32;
+      k1 += 32;
     }
     v128.store(scores, sumLanes(a0, a1, a2, a3));
     v128.store(scores, sumLanes(b0, b1, b2, b3), 16);
   }
-  return special(seen);
 }
 
 /**
  * outputs f32 [Dv / 8][2][4 rows][4] += weights times n values; n even.
- * @param value T [n][Dv], rows `stride` bytes apart
- * @param weights f32 [n][4 rows][4], each in four lanes: V8 takes an instruction more to splat from an offset
+ * @param value f32 [n][Dv], rows `stride` bytes apart
+ * @param weights f32 [n][4 rows][4], each in four lanes
+ * @param sink where a word may be written
  */
-export function sumRows<T>(
-  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, ahead: usize, step: usize, constants: usize,
-): bool {
-  const type = changetype<T>(0);
+export function sumRows(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, ahead: usize, step: usize,
+  sink: usize,
+): void {
   const last = outputs + (<usize>Dv << 4);
   const end = weights + (<usize>n << 6);
-  const c = v128.load(constants);
-  const m = v128.load(constants, 16);
-  const next = (type.bytes() << 4) * step;
+  const next = step << 6;
   ahead &= ~1;
-  let seen = i32x4.splat(0);
-  for (; outputs < last; outputs += 128, value += type.bytes() << 3) {
+  for (; outputs < last; outputs += 128, value += 32) {
     const zero = f32x4.splat(0);
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
     let v = value & ~1;
     for (let w = weights & ~15; w < end; w += 128) {
-      touchLine(ahead, constants + CHANNEL_CONSTANTS);
+      touchLine(ahead, sink);
       ahead += next;
-      let u = type.load(v);
-      seen = type.watch(seen, u);
-      let x = type.first(u, c, m);
-      let y = type.second(u, v, m);
+      let x = v128.load(v);
+      let y = v128.load(v, 16);
       let p = v128.load(w);
       a0 = madd(x, p, a0);
       b0 = madd(y, p, b0);
@@ -290,10 +295,8 @@ export function sumRows<T>(
       a3 = madd(x, p, a3);
       b3 = madd(y, p, b3);
       v += stride;
-      u = type.load(v);
-      seen = type.watch(seen, u);
-      x = type.first(u, c, m);
-      y = type.second(u, v, m);
+      x = v128.load(v);
+      y = v128.load(v, 16);
       p = v128.load(w, 64);
       a0 = madd(x, p, a0);
       b0 = madd(y, p, b0);
@@ -317,5 +320,4 @@ export function sumRows<T>(
     v128.store(outputs, f32x4.add(v128.load(outputs, 96), b2), 96);
     v128.store(outputs, f32x4.add(v128.load(outputs, 112), b3), 112);
   }
-  return special(seen);
 }

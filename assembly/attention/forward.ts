@@ -12,18 +12,20 @@ import { accumulateValues } from "./products";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
-import { splitsOf } from "./splits";
+import { decodeEnd, decodeTiles } from "./splits";
 import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
 
-/** Tiles of one call: B * Hk * ceil(G * Sq / 64), or B * Hk * splits where few queries are decoded. */
+/** Tiles of one call: B * Hk * ceil(G * Sq / 64), or as many as decoding few queries has. */
 export function attentionTiles(parameters: usize): i32 {
   const P = changetype<AttentionParameters>(parameters);
-  return P.batch * P.keyHeads * (decodes(P) ? splitsOf(P) : tilesPerKeyHead(P));
+  return decodes(P) ? decodeTiles(P) : P.batch * P.keyHeads * tilesPerKeyHead(P);
 }
 
 /** Bytes of scratch memory each thread needs; writes a WORKSPACE_HEADER at `scratch` on the way. */
 export function attentionScratch(parameters: usize, scratch: usize): usize {
-  return layOut(changetype<AttentionParameters>(parameters), scratch).end - scratch;
+  const P = changetype<AttentionParameters>(parameters);
+  const W = layOut(P, scratch);
+  return (decodes(P) ? decodeEnd(P, W) : W.end) - scratch;
 }
 
 // @ts-ignore: decorator
@@ -125,7 +127,7 @@ function visitBlock(
 }
 
 /** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
-export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
+function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
   const at = <usize>r << 2;
   const heads = W.head + at;
   const sink = f32x4(
@@ -148,7 +150,7 @@ export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
 }
 
 /** Divides by l and writes outputs, lse and the statistics that the weights are recomputed from. */
-function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+export function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const Dv = paddedValueDim(P);
   const zero = f32x4.splat(0);
   for (let r = 0; r < n; r += 4) {
@@ -161,7 +163,7 @@ function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void 
   if (P.lse || P.rowMax) writeRows(P, W, b, n);
 }
 
-export function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const H = P.keyHeads * P.groups;
   const scale: f64 = scaledLate(P, hasBiases(P)) ? P.scale : 1;
   for (let r = 0; r < n; r++) {

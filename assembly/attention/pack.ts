@@ -95,7 +95,7 @@ export function packQueries(P: AttentionParameters, W: Workspace, b: i32, n: i32
  * chunk where its rows are no rows.
  * @param head address of the head in batch item 0, or its offset in a page
  */
-function firstRow(P: AttentionParameters, b: i32, begin: i32, head: usize, batch: usize, row: usize): usize {
+export function firstRow(P: AttentionParameters, b: i32, begin: i32, head: usize, batch: usize, row: usize): usize {
   if (!P.pages) return head + <usize>b * batch + <usize>begin * row;
   const chunk = pageAt(P.pages + <usize>b * P.pagesBatch, begin) + head;
   return quantised(P.keyDtype) ? chunk : chunk + <usize>(begin & (PAGE_KEYS - 1)) * row;

@@ -1,10 +1,10 @@
-// The products of decoding over int8 rows with a scale per key and group of 32 channels, in integers: queries, or the
+// The products of decoding over int8 rows with a scale per key and group of 32 channels, in integers: a query, or the
 // weights of one page times the scales of its values, become int16 relative to their largest, and one instruction
 // multiplies 8 of them by 8 channels and adds pairs. Sums of a group, or of a page, stay below 2^31: 64 * 32767 * 127.
-// int4 is unpacked to the same layout first. Layouts: src/cache (as written by assembly/cache).
+// int4 is unpacked to int8 first. Layouts: assembly/cache/page.ts. All 64 keys of a page can be read.
 import { CACHE_GROUP } from "../abi";
 import { madd, maximum } from "../simd/math";
-import { sumLanes } from "./channels";
+import { touchLine } from "./channels";
 
 /** Largest int16. */
 const LARGEST: f32 = 32767;
@@ -15,29 +15,38 @@ const LEAST: f32 = 7.7e-34;
 
 /** to i8 [2 n] = n bytes of nibbles, each 16 bytes the low ones and then the high ones, less 8. */
 export function unpackNibbles(from: usize, n: usize, to: usize): void {
-  const low = i8x16.splat(15);
-  const eight = i8x16.splat(8);
+  // Through memory, since V8 builds a constant anew at each use
+  v128.store(to, i8x16.splat(15));
+  v128.store(to, i8x16.splat(8), 16);
+  const low = v128.load(to);
+  const eight = v128.load(to, 16);
   for (const end = from + n; from < end; from += 16, to += 32) {
     const x = v128.load(from);
     v128.store(to, i8x16.sub(v128.and(x, low), eight));
-    v128.store(to, i8x16.sub(i8x16.shr_u(x, 4), eight), 16);
+    v128.store(to, i8x16.sub(v128.and(i16x8.shr_u(x, 4), low), eight), 16);
   }
 }
 
+/** The largest of four lanes, in all of them. */
+// @ts-ignore: decorator
+@inline
+function largestLane(x: v128): v128 {
+  x = f32x4.max(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.max(x, v128.shuffle<f32>(x, x, 1, 0, 3, 2));
+}
+
 /**
- * One row of queries f32 [D] as int16, to every `rows`-th of i16 [D / 8][rows][8]; D a multiple of 32.
- * @param scales f32 [D / 32][rows][4], the scale of each group in four lanes; NaN where the group holds one
+ * to i16 [D] = a query f32 [D], D a multiple of 32.
+ * @param scales f32 [D / 32][4], the scale of each group in four lanes; NaN where the group holds one
  */
-export function quantiseQuery(from: usize, D: i32, rows: i32, to: usize, scales: usize): void {
-  const step = <usize>rows << 4;
-  for (let c = 0; c < D; c += CACHE_GROUP, scales += step) {
+export function quantiseQuery(from: usize, D: i32, to: usize, scales: usize): void {
+  for (const end = scales + (<usize>D >> 1); scales < end; scales += 16) {
     let largest = f32x4.splat(LEAST);
     for (let i: usize = 0; i < 128; i += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(from + i)));
-    largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-    largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+    largest = largestLane(largest);
     v128.store(scales, f32x4.mul(largest, f32x4.splat(1 / LARGEST)));
     const factor = f32x4.div(f32x4.splat(LARGEST), largest);
-    for (let i = 0; i < 4; i++, from += 32, to += step) {
+    for (const next = from + 128; from < next; from += 32, to += 16) {
       const a = f32x4.nearest(f32x4.mul(v128.load(from), factor));
       const b = f32x4.nearest(f32x4.mul(v128.load(from, 16), factor));
       v128.store(to, i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(a), i32x4.trunc_sat_f32x4_s(b)));
@@ -45,161 +54,97 @@ export function quantiseQuery(from: usize, D: i32, rows: i32, to: usize, scales:
   }
 }
 
-/** A bfloat16 in every lane. */
+/**
+ * acc + the products of 32 channels.
+ * @param scale of the query's group, in four lanes
+ * @param s of the key's, a bfloat16: read with the two bytes before it, which `high` takes away again
+ */
 // @ts-ignore: decorator
 @inline
-function splatBrain(at: usize): v128 {
-  return i32x4.shl(v128.load_splat<u16>(at), 16);
-}
-
-/** acc + scale * the products of 32 channels: int16 of a query in q0 to q3, of a key in k0 to k3 */
-// @ts-ignore: decorator
-@inline
-function dotGroup(
-  acc: v128, q0: v128, q1: v128, q2: v128, q3: v128, k0: v128, k1: v128, k2: v128, k3: v128, scale: v128,
-): v128 {
-  const a = i32x4.add(i32x4.dot_i16x8_s(q0, k0), i32x4.dot_i16x8_s(q1, k1));
-  const b = i32x4.add(i32x4.dot_i16x8_s(q2, k2), i32x4.dot_i16x8_s(q3, k3));
-  return madd(f32x4.convert_i32x4_s(i32x4.add(a, b)), scale, acc);
-}
-
-/** The same with the key's 32 channels in memory. */
-// @ts-ignore: decorator
-@inline
-function dotKey(acc: v128, q0: v128, q1: v128, q2: v128, q3: v128, key: usize, scale: v128): v128 {
-  return dotGroup(
-    acc, q0, q1, q2, q3, v128.load_ext<i8>(key), v128.load_ext<i8>(key, 8), v128.load_ext<i8>(key, 16),
-    v128.load_ext<i8>(key, 24), scale,
-  );
-}
-
-/** The same with the query's, 8 channels of four rows after each other. */
-// @ts-ignore: decorator
-@inline
-function dotQuery(acc: v128, query: usize, k0: v128, k1: v128, k2: v128, k3: v128, scale: v128): v128 {
-  return dotGroup(
-    acc, v128.load(query), v128.load(query, 64), v128.load(query, 128), v128.load(query, 192), k0, k1, k2, k3, scale,
-  );
+function dotGroup(acc: v128, q0: v128, q1: v128, q2: v128, q3: v128, key: usize, scale: v128, s: usize, high: v128): v128 {
+  const a = i32x4.add(i32x4.dot_i16x8_s(q0, v128.load_ext<i8>(key)), i32x4.dot_i16x8_s(q1, v128.load_ext<i8>(key, 8)));
+  const b = i32x4.add(i32x4.dot_i16x8_s(q2, v128.load_ext<i8>(key, 16)), i32x4.dot_i16x8_s(q3, v128.load_ext<i8>(key, 24)));
+  const both = f32x4.mul(scale, v128.and(v128.load_splat<f32>(s - 2), high));
+  return madd(f32x4.convert_i32x4_s(i32x4.add(a, b)), both, acc);
 }
 
 /**
- * scores f32 [n rounded up to 4] = one query times n keys i8 [n][D]. All 64 rows of a page can be read.
+ * scores f32 [n rounded up to 2] = one query times n keys i8 [n][D].
  * @param scales bf16 [n][D / 32]
  * @param query i16 [D], and its scales f32 [D / 32][4]
+ * @param constants the second: 0xffff0000
+ * @param ahead where a word is touched at each turn, `step` bytes after the last
  */
-export function scoreQuantisedRow(
-  query: usize, queryScales: usize, key: usize, scales: usize, n: i32, D: i32, scores: usize,
+export function scoreQuantised(
+  query: usize, queryScales: usize, key: usize, scales: usize, n: i32, D: i32, scores: usize, constants: usize,
+  ahead: usize, step: usize,
 ): void {
   const end = query + (<usize>D << 1);
-  const scaleRow = <usize>D >> 4;
-  for (let j = 0; j < n; j += 4, scores += 16) {
-    let k0 = (key + <usize>(j * D)) & ~15;
+  const high = v128.load(constants, 16);
+  let k0 = key & ~15;
+  let s0 = scales & ~1;
+  for (const last = scores + (<usize>n << 2); scores < last; scores += 8) {
     let k1 = k0 + <usize>D;
-    let k2 = k1 + <usize>D;
-    let k3 = k2 + <usize>D;
-    let s = (scales + <usize>j * scaleRow) & ~1;
-    const zero = f32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+    let s1 = s0 + (<usize>D >> 4);
+    let a0 = f32x4.splat(0);
+    let a1 = a0;
     let qs = queryScales;
     for (let q = query & ~15; q < end; q += 64) {
+      touchLine(ahead, scores);
+      ahead += step;
       const q0 = v128.load(q);
       const q1 = v128.load(q, 16);
       const q2 = v128.load(q, 32);
       const q3 = v128.load(q, 48);
       const scale = v128.load(qs);
-      a0 = dotKey(a0, q0, q1, q2, q3, k0, f32x4.mul(scale, splatBrain(s)));
-      a1 = dotKey(a1, q0, q1, q2, q3, k1, f32x4.mul(scale, splatBrain(s + scaleRow)));
-      a2 = dotKey(a2, q0, q1, q2, q3, k2, f32x4.mul(scale, splatBrain(s + 2 * scaleRow)));
-      a3 = dotKey(a3, q0, q1, q2, q3, k3, f32x4.mul(scale, splatBrain(s + 3 * scaleRow)));
-      k0 += 32;
-      k1 += 32;
-      k2 += 32;
-      k3 += 32;
-      s += 2;
+      a0 = dotGroup(a0, q0, q1, q2, q3, k0, scale, s0, high);
+      a1 = dotGroup(a1, q0, q1, q2, q3, k1, scale, s1, high);
+      k0 += CACHE_GROUP;
+      k1 += CACHE_GROUP;
+      s0 += 2;
+      s1 += 2;
       qs += 16;
     }
-    v128.store(scores, sumLanes(a0, a1, a2, a3));
-  }
-}
-
-/**
- * scores f32 [n rounded up to 4][4] = four queries times n keys i8 [n][D].
- * @param query i16 [D / 8][4 rows][8], and its scales f32 [D / 32][4 rows][4]
- */
-export function scoreQuantisedRows(
-  query: usize, queryScales: usize, key: usize, scales: usize, n: i32, D: i32, scores: usize,
-): void {
-  const end = query + (<usize>D << 3);
-  let s = scales & ~1;
-  let k = key & ~15;
-  for (const last = scores + (<usize>((n + 3) & ~3) << 4); scores < last; scores += 16) {
-    const zero = f32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-    let qs = queryScales;
-    for (let q = query & ~15; q < end; q += 256) {
-      const k0 = v128.load_ext<i8>(k);
-      const k1 = v128.load_ext<i8>(k, 8);
-      const k2 = v128.load_ext<i8>(k, 16);
-      const k3 = v128.load_ext<i8>(k, 24);
-      const scale = splatBrain(s);
-      a0 = dotQuery(a0, q, k0, k1, k2, k3, f32x4.mul(scale, v128.load(qs)));
-      a1 = dotQuery(a1, q + 16, k0, k1, k2, k3, f32x4.mul(scale, v128.load(qs, 16)));
-      a2 = dotQuery(a2, q + 32, k0, k1, k2, k3, f32x4.mul(scale, v128.load(qs, 32)));
-      a3 = dotQuery(a3, q + 48, k0, k1, k2, k3, f32x4.mul(scale, v128.load(qs, 48)));
-      k += 32;
-      s += 2;
-      qs += 64;
-    }
-    v128.store(scores, sumLanes(a0, a1, a2, a3));
+    k0 = k1;
+    s0 = s1;
+    a0 = f32x4.add(v128.shuffle<f32>(a0, a1, 0, 4, 1, 5), v128.shuffle<f32>(a0, a1, 2, 6, 3, 7));
+    v128.store64_lane(scores, f32x4.add(a0, v128.shuffle<f32>(a0, a0, 2, 3, 2, 3)), 0);
   }
 }
 
 /**
  * Weights times the scales of one group's values, as pairs of int16 (keys 2t and 2t + 1) relative to the largest.
- * @param weights f32 [n] or, with four rows, [n][4]; n a multiple of 8
+ * @param weights f32 [n], n a multiple of 8
  * @param scales bf16 [n]
- * @param products f32, room for as many as there are weights
- * @param pairs i32 [n / 2], or [n / 2][4 rows][4] with each pair in four lanes
- * @returns what sums of products with them are multiplied by: of one row in every lane, of four in one each
+ * @param products f32 [n], where the products stay
+ * @param pairs i32 [n / 2]
+ * @returns what sums of products with them are multiplied by, in every lane
  */
-export function quantiseWeights(weights: usize, scales: usize, n: i32, four: bool, products: usize, pairs: usize): v128 {
+export function quantiseWeights(weights: usize, scales: usize, n: i32, products: usize, pairs: usize): v128 {
+  const zero = f32x4.splat(0);
   let largest = f32x4.splat(LEAST);
-  let at: usize = 0;
-  for (const end = <usize>n << (four ? 4 : 2); at < end; at += 16) {
-    const scale = four ? splatBrain(scales + (at >> 3)) : i32x4.shl(v128.load_ext<u16>(scales + (at >> 1)), 16);
-    const product = f32x4.mul(v128.load(weights + at), scale);
-    v128.store(products + at, product);
+  let sum = zero;
+  const end = products + (<usize>n << 2);
+  for (let to = products; to < end; to += 16, weights += 16, scales += 8) {
+    const weight = v128.load(weights);
+    let product = f32x4.mul(weight, i32x4.shl(v128.load_ext<u16>(scales), 16));
+    // What weighs nothing is not looked at, whatever its scale
+    product = v128.and(product, f32x4.ne(weight, zero));
+    v128.store(to, product);
     largest = maximum(largest, product);
+    sum = f32x4.add(sum, product);
   }
-  if (!four) {
-    largest = maximum(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-    largest = maximum(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
-  }
+  largest = largestLane(largest);
   const factor = f32x4.div(f32x4.splat(LARGEST), largest);
   const magic = f32x4.splat(MAGIC);
-  const half = i32x4.splat(0xffff);
-  for (const end = products + at; products < end; products += 32) {
-    // NaN, from a scale that was never written, has low bits of zero
-    let a = madd(v128.load(products), factor, magic);
-    let b = madd(v128.load(products, 16), factor, magic);
-    if (!four) {
-      const even = v128.shuffle<f32>(a, b, 0, 2, 4, 6);
-      b = v128.shuffle<f32>(a, b, 1, 3, 5, 7);
-      a = even;
-    }
-    const pair = v128.or(v128.and(a, half), i32x4.shl(b, 16));
-    if (four) {
-      v128.store(pairs, v128.shuffle<i32>(pair, pair, 0, 0, 0, 0));
-      v128.store(pairs, v128.shuffle<i32>(pair, pair, 1, 1, 1, 1), 16);
-      v128.store(pairs, v128.shuffle<i32>(pair, pair, 2, 2, 2, 2), 32);
-      v128.store(pairs, v128.shuffle<i32>(pair, pair, 3, 3, 3, 3), 48);
-      pairs += 64;
-    } else {
-      v128.store(pairs, pair);
-      pairs += 16;
-    }
+  for (; products < end; products += 32, pairs += 16) {
+    const a = i32x4.sub(madd(v128.load(products), factor, magic), magic);
+    const b = i32x4.sub(madd(v128.load(products, 16), factor, magic), magic);
+    v128.store(pairs, i16x8.narrow_i32x4_s(a, b));
   }
-  return f32x4.mul(largest, f32x4.splat(1 / LARGEST));
+  // NaN, which no integer is, through the factor
+  sum = f32x4.mul(largestLane(sum), zero);
+  return f32x4.add(f32x4.mul(largest, f32x4.splat(1 / LARGEST)), sum);
 }
 
 // @ts-ignore: decorator
@@ -210,20 +155,24 @@ function addPair(acc: v128, values: v128, pair: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function scaled(sum: v128, factor: v128): v128 {
-  return f32x4.mul(f32x4.convert_i32x4_s(sum), factor);
+function addScaled(to: usize, sum: v128, factor: v128): void {
+  v128.store(to, madd(f32x4.convert_i32x4_s(sum), factor, v128.load(to)));
 }
 
 /**
- * outputs f32 [32] = factor times the sum over pairs of one group.
+ * outputs f32 [32] += factor times the sum over pairs of one group.
  * @param value i8 [n / 2][32][2]
- * @param pairs i32 [n / 2], to `end`
+ * @param pairs i32 [n / 2], to `end`, where a word may be written
  */
-export function sumQuantisedRow(value: usize, pairs: usize, end: usize, factor: v128, outputs: usize): void {
+export function sumQuantised(
+  value: usize, pairs: usize, end: usize, factor: v128, outputs: usize, ahead: usize, step: usize,
+): void {
   const zero = i32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero;
   let v = value & ~15;
   for (let p = pairs & ~3; p < end; p += 4, v += 64) {
+    touchLine(ahead, end);
+    ahead += step;
     const pair = v128.load_splat<i32>(p);
     a0 = addPair(a0, v128.load_ext<i8>(v), pair);
     a1 = addPair(a1, v128.load_ext<i8>(v, 8), pair);
@@ -234,52 +183,12 @@ export function sumQuantisedRow(value: usize, pairs: usize, end: usize, factor: 
     a6 = addPair(a6, v128.load_ext<i8>(v, 48), pair);
     a7 = addPair(a7, v128.load_ext<i8>(v, 56), pair);
   }
-  v128.store(outputs, scaled(a0, factor));
-  v128.store(outputs, scaled(a1, factor), 16);
-  v128.store(outputs, scaled(a2, factor), 32);
-  v128.store(outputs, scaled(a3, factor), 48);
-  v128.store(outputs, scaled(a4, factor), 64);
-  v128.store(outputs, scaled(a5, factor), 80);
-  v128.store(outputs, scaled(a6, factor), 96);
-  v128.store(outputs, scaled(a7, factor), 112);
-}
-
-/**
- * outputs f32 [4][2][4 rows][4] = the same for four rows, each with a factor of its own.
- * @param pairs i32 [n / 2][4 rows][4], to `end`
- */
-export function sumQuantisedRows(value: usize, pairs: usize, end: usize, factor: v128, outputs: usize): void {
-  const f0 = v128.shuffle<f32>(factor, factor, 0, 0, 0, 0);
-  const f1 = v128.shuffle<f32>(factor, factor, 1, 1, 1, 1);
-  const f2 = v128.shuffle<f32>(factor, factor, 2, 2, 2, 2);
-  const f3 = v128.shuffle<f32>(factor, factor, 3, 3, 3, 3);
-  for (const last = outputs + 512; outputs < last; outputs += 128, value += 16) {
-    const zero = i32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    let v = value & ~15;
-    for (let p = pairs & ~15; p < end; p += 64, v += 64) {
-      const x = v128.load_ext<i8>(v);
-      const y = v128.load_ext<i8>(v, 8);
-      let pair = v128.load(p);
-      a0 = addPair(a0, x, pair);
-      b0 = addPair(b0, y, pair);
-      pair = v128.load(p, 16);
-      a1 = addPair(a1, x, pair);
-      b1 = addPair(b1, y, pair);
-      pair = v128.load(p, 32);
-      a2 = addPair(a2, x, pair);
-      b2 = addPair(b2, y, pair);
-      pair = v128.load(p, 48);
-      a3 = addPair(a3, x, pair);
-      b3 = addPair(b3, y, pair);
-    }
-    v128.store(outputs, scaled(a0, f0));
-    v128.store(outputs, scaled(a1, f1), 16);
-    v128.store(outputs, scaled(a2, f2), 32);
-    v128.store(outputs, scaled(a3, f3), 48);
-    v128.store(outputs, scaled(b0, f0), 64);
-    v128.store(outputs, scaled(b1, f1), 80);
-    v128.store(outputs, scaled(b2, f2), 96);
-    v128.store(outputs, scaled(b3, f3), 112);
-  }
+  addScaled(outputs, a0, factor);
+  addScaled(outputs + 16, a1, factor);
+  addScaled(outputs + 32, a2, factor);
+  addScaled(outputs + 48, a3, factor);
+  addScaled(outputs + 64, a4, factor);
+  addScaled(outputs + 80, a5, factor);
+  addScaled(outputs + 96, a6, factor);
+  addScaled(outputs + 112, a7, factor);
 }

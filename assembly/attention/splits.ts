@@ -1,22 +1,29 @@
 // Splits of one row's keys, and their merge: lse = log sum_s e^lse_s, output = sum_s e^(lse_s - lse) output_s
-// (Dao et al. 2023, section 3.1), on unnormalised outputs.
+// (Dao et al. 2023, section 3.1), on unnormalised outputs. And the memory of a decoding tile.
 //
-// Record of one tile: m f32 [4], l f32 [4] (one row: in every lane), outputs f32 [Dv / 8][2][rows][4] with rows 1 or 4.
-import { AttentionParameters, DTYPE_FLOAT32, LANES } from "../abi";
-import { elementShift, narrowRow } from "../simd/convert";
+// A slice is a batch item and a key head. Record: m, l and alpha f32 [4] each, outputs f32 [Dv / 8][2][rows][4] with rows 1
+// or 4; of one row m and alpha are in every lane, l is the sum of the lanes. P.partials holds records
+// [B * Hk][rows / rowsTogether][splits]; with one split they stand in the scratch memory of the tile.
+// The scratch memory goes on behind the forward's with a unit for each record: the weights of a block, f32 [64] or
+// [64][4], and the queries; then the records, and four rows of values.
+import { AttentionParameters } from "../abi";
+import { quantised } from "../cache/page";
 import { exp2, madd, maximum } from "../simd/math";
-import { channelsInPairs, paddedValues } from "./blocks";
-import { decodes, itemOf } from "./decode";
-import { joinSinks, writeRows } from "./forward";
-import { describeRows } from "./rows";
+import { channelsInPairs, paddedDim } from "./blocks";
+import { decodes, describeFew } from "./decode";
+import { finishRows } from "./forward";
+import { transpose4 } from "./pack";
 import { scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM } from "./softmax";
 import { openWorkspace, Workspace } from "./workspace";
 
-/** Keys of one tile: enough that a record costs little beside them, few enough that long caches feed all threads. */
-export const SPLIT_KEYS: i32 = 1024;
-/** Bytes of m and l. */
-const RECORD_HEADER: usize = 32;
+/** Keys of one tile: enough that records cost little beside them, few enough that long caches feed all threads. */
+export const SPLIT_KEYS: i32 = 512;
+/** Where alpha and the outputs stand in a record. */
+export const ALPHA: usize = 32;
+export const OUTPUTS: usize = 64;
+/** Of a unit's weights. */
+export const WEIGHT_BYTES: usize = 1024;
 
 // @ts-ignore: decorator
 @inline
@@ -24,86 +31,107 @@ export function splitsOf(P: AttentionParameters): i32 {
   return max(1, (P.keyLength + SPLIT_KEYS - 1) / SPLIT_KEYS);
 }
 
-/** Bytes of a record's outputs: a multiple of 64, so that they are joined four vectors at a time. */
-function outputBytes(P: AttentionParameters): usize {
-  const rows = P.groups * P.queryLength > 1 ? 4 : 1;
-  return (<usize>(paddedValues(P) * rows << 2) + 63) & ~63;
+/** Key heads of one tile. */
+// @ts-ignore: decorator
+@inline
+export function headsTogether(P: AttentionParameters): i32 {
+  return P.pages ? P.keyHeads : 1;
+}
+
+/** Tiles of one call. */
+export function decodeTiles(P: AttentionParameters): i32 {
+  return (P.batch * P.keyHeads / headsTogether(P)) * splitsOf(P);
+}
+
+/** Rows whose products share what they read: integer ones gain too little from that, and take one row at a time. */
+export function rowsTogether(P: AttentionParameters): i32 {
+  return quantised(P.keyDtype) ? 1 : P.groups * P.queryLength;
+}
+
+/** A multiple of 64: outputs are rescaled four vectors at a time. */
+export function recordBytes(P: AttentionParameters): usize {
+  return (OUTPUTS + <usize>(paddedDim(P, P.valueDim) << (rowsTogether(P) > 1 ? 4 : 2)) + 63) & ~63;
+}
+
+export function unitBytes(P: AttentionParameters): usize {
+  return WEIGHT_BYTES + (<usize>paddedDim(P, P.headDim) << 4);
+}
+
+/** Records that so many slices have for each split. */
+function countRecords(P: AttentionParameters, slices: i32): i32 {
+  return (slices * P.groups * P.queryLength) / rowsTogether(P);
 }
 
 /** Bytes of P.partials; 0 where none are needed. */
 export function attentionPartials(parameters: usize): usize {
   const P = changetype<AttentionParameters>(parameters);
   const splits = splitsOf(P);
-  if (splits == 1 || !decodes(P)) return 0;
-  return <usize>(P.batch * P.keyHeads * splits) * (RECORD_HEADER + outputBytes(P));
+  return splits == 1 || !decodes(P) ? 0 : <usize>(countRecords(P, P.batch * P.keyHeads) * splits) * recordBytes(P);
 }
 
-export function recordOf(P: AttentionParameters, W: Workspace, tile: i32): usize {
-  return splitsOf(P) == 1 ? W.outputs : P.partials + <usize>tile * (RECORD_HEADER + outputBytes(P));
+/** The records of slice s: of its first rows all splits, then of the next. */
+export function recordsOf(P: AttentionParameters, W: Workspace, s: i32): usize {
+  const splits = splitsOf(P);
+  const heads = headsTogether(P);
+  return splits > 1
+    ? P.partials + <usize>(countRecords(P, s) * splits) * recordBytes(P)
+    : W.end + <usize>countRecords(P, heads) * unitBytes(P) + <usize>countRecords(P, s % heads) * recordBytes(P);
 }
 
-/** Outputs of one block of keys, in the layout of a record's, and behind them what is free. */
-export function blockOutputs(P: AttentionParameters, W: Workspace): usize {
-  return W.outputs + RECORD_HEADER + outputBytes(P);
+/** Four rows of values. */
+export function lastRows(P: AttentionParameters, W: Workspace): usize {
+  return W.end + <usize>countRecords(P, headsTogether(P)) * (unitBytes(P) + recordBytes(P));
 }
-export function freeOutputs(P: AttentionParameters, W: Workspace): usize {
-  return blockOutputs(P, W) + outputBytes(P);
+
+/** One past the scratch memory of a tile. */
+export function decodeEnd(P: AttentionParameters, W: Workspace): usize {
+  return lastRows(P, W) + (<usize>paddedDim(P, P.valueDim) << 4);
 }
 
 /** m = -max, l = 0, O = 0 */
-export function startRecord(P: AttentionParameters, W: Workspace, record: usize): void {
-  v128.store(W.rowMax, f32x4.splat(NO_MAXIMUM));
-  v128.store(W.rowSum, f32x4.splat(0));
-  memory.fill(record, 0, RECORD_HEADER + outputBytes(P));
+export function startRecord(P: AttentionParameters, record: usize): void {
+  memory.fill(record, 0, recordBytes(P));
+  v128.store(record, f32x4.splat(NO_MAXIMUM));
 }
 
-/**
- * Outputs = outputs * alpha + those of the block, which were summed on their own: less rounding over long sequences.
- * alpha f32 [4]: of each row, or one row's in every lane.
- */
-export function joinBlock(P: AttentionParameters, W: Workspace, record: usize): void {
-  const alpha0 = v128.load_splat<f32>(W.alpha);
-  const alpha1 = v128.load_splat<f32>(W.alpha, 4);
-  const alpha2 = v128.load_splat<f32>(W.alpha, 8);
-  const alpha3 = v128.load_splat<f32>(W.alpha, 12);
-  let from = blockOutputs(P, W);
-  let to = record + RECORD_HEADER;
-  for (const end = to + outputBytes(P); to < end; to += 64, from += 64) {
-    v128.store(to, madd(v128.load(to), alpha0, v128.load(from)));
-    v128.store(to, madd(v128.load(to, 16), alpha1, v128.load(from, 16)), 16);
-    v128.store(to, madd(v128.load(to, 32), alpha2, v128.load(from, 32)), 32);
-    v128.store(to, madd(v128.load(to, 48), alpha3, v128.load(from, 48)), 48);
+/** Outputs = outputs * alpha, where a maximum moved. */
+export function rescale(P: AttentionParameters, record: usize): void {
+  if (!v128.any_true(f32x4.ne(v128.load(record + ALPHA), f32x4.splat(1)))) return;
+  const alpha0 = v128.load_splat<f32>(record + ALPHA);
+  const alpha1 = v128.load_splat<f32>(record + ALPHA + 4);
+  const alpha2 = v128.load_splat<f32>(record + ALPHA + 8);
+  const alpha3 = v128.load_splat<f32>(record + ALPHA + 12);
+  const end = record + recordBytes(P);
+  for (let at = record + OUTPUTS; at < end; at += 64) {
+    v128.store(at, f32x4.mul(v128.load(at), alpha0));
+    v128.store(at, f32x4.mul(v128.load(at, 16), alpha1), 16);
+    v128.store(at, f32x4.mul(v128.load(at, 32), alpha2), 32);
+    v128.store(at, f32x4.mul(v128.load(at, 48), alpha3), 48);
   }
 }
 
-/** Writes m and l; the lanes of one row's sum are added up. */
-export function closeRecord(P: AttentionParameters, W: Workspace, record: usize): void {
-  let l = v128.load(W.rowSum);
-  if (P.groups * P.queryLength == 1) {
-    l = f32x4.add(l, v128.shuffle<f32>(l, l, 2, 3, 0, 1));
-    l = f32x4.add(l, v128.shuffle<f32>(l, l, 1, 0, 3, 2));
-  }
-  v128.store(record, v128.load(W.rowMax));
-  v128.store(record, l, 16);
-}
-
-/** Merges all splits of a call; tiles have been computed. */
+/** Merges all splits of a call, whose tiles have been computed. */
 export function attentionFinish(parameters: usize, scratch: usize): void {
   const P = changetype<AttentionParameters>(parameters);
   const W = openWorkspace(P, scratch);
-  const splits = splitsOf(P);
-  for (let slice = 0; slice < P.batch * P.keyHeads; slice++) {
-    const b = slice / P.keyHeads;
-    const head = (slice % P.keyHeads) * P.groups;
-    describeRows(P, W, itemOf(P, b), 0, P.groups * P.queryLength, 0, head, P.groups, true);
-    finishSlice(P, W, b, recordOf(P, W, slice * splits), splits);
+  for (let s = 0; s < P.batch * P.keyHeads; s++) finishSlice(P, W, s);
+}
+
+/** Merges the splits of a slice, and writes its results. */
+export function finishSlice(P: AttentionParameters, W: Workspace, s: i32): void {
+  const n = rowsTogether(P);
+  const step = <usize>splitsOf(P) * recordBytes(P);
+  let record = recordsOf(P, W, s);
+  for (let row = 0; row < P.groups * P.queryLength; row += n, record += step) {
+    describeFew(P, W, s, row, n);
+    mergeRecords(P, W, n, record, record + step);
+    finishRows(P, W, s / P.keyHeads, n);
   }
 }
 
-/** Writes results of the rows described in W from their splits, whose records follow each other. */
-export function finishSlice(P: AttentionParameters, W: Workspace, b: i32, record: usize, splits: i32): void {
-  const stride = RECORD_HEADER + outputBytes(P);
-  const end = record + <usize>splits * stride;
+/** Merges records [record, end) of n rows into the forward's columns, maxima and sums. */
+function mergeRecords(P: AttentionParameters, W: Workspace, n: i32, record: usize, end: usize): void {
+  const stride = recordBytes(P);
   let m = f32x4.splat(NO_MAXIMUM);
   for (let r = record; r < end; r += stride) m = maximum(m, v128.load(r));
   const factor = f32x4.splat(softmaxFactor(P, scaledLate(P, false)));
@@ -113,58 +141,38 @@ export function finishSlice(P: AttentionParameters, W: Workspace, b: i32, record
     l = madd(v128.load(r, 16), weight, l);
     v128.store(r, weight);
   }
+  if (n == 1) {
+    l = f32x4.add(l, v128.shuffle<f32>(l, l, 2, 3, 0, 1));
+    l = f32x4.add(l, v128.shuffle<f32>(l, l, 1, 0, 3, 2));
+  }
   v128.store(W.rowMax, m);
   v128.store(W.rowSum, l);
-  const alpha = P.sinks ? joinSinks(P, W, 0) : f32x4.splat(1);
-  l = v128.load(W.rowSum);
-  // A row without keys is zero whatever the values hold
-  v128.store(W.alpha, f32x4.div(alpha, l));
-  v128.store(W.alpha, f32x4.ne(l, f32x4.splat(0)), 16);
 
-  const rows = P.groups * P.queryLength;
-  const output = P.output + <usize>b * P.outputBatch;
-  for (let row = 0; row < rows; row++) {
-    const at = <usize>row << 2;
-    writeOutput(
-      P, W, row, record, end, stride,
-      output + <usize>load<i32>(W.head + at) * P.outputHead + <usize>load<i32>(W.queryIndex + at) * P.outputRow,
-    );
+  // Into the forward's columns, f32 [Dv][8]; one row stands in four lanes of each, as there
+  const apart: usize = n > 1 ? 16 : 0;
+  const next: usize = n > 1 ? 64 : 16;
+  const pairs = channelsInPairs(P);
+  const column: usize = pairs ? 64 : 32;
+  const last = OUTPUTS + <usize>(paddedDim(P, P.valueDim) >> 2) * next;
+  let to = W.outputs;
+  for (let at = OUTPUTS; at < last; at += next) {
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+    for (let r = record; r < end; r += stride) {
+      a0 = weighed(a0, r, r + at);
+      a1 = weighed(a1, r + 4, r + at + apart);
+      a2 = weighed(a2, r + 8, r + at + 2 * apart);
+      a3 = weighed(a3, r + 12, r + at + 3 * apart);
+    }
+    transpose4(a0, a1, a2, a3, to, to + column, to + 2 * column, to + 3 * column);
+    // The odd channels after the even ones, or the next four
+    to += !pairs ? 128 : (to - W.outputs) & 32 ? 224 : 32;
   }
-  if (P.lse || P.rowMax) writeRows(P, W, b, rows);
 }
 
-/** to P.dtype [Dv] = sum over splits of weight * outputs, times the row's factor. */
-function writeOutput(
-  P: AttentionParameters, W: Workspace, row: i32, record: usize, end: usize, stride: usize, to: usize,
-): void {
-  const lane = <usize>row << 2;
-  const half: usize = P.groups * P.queryLength > 1 ? 64 : 16;
-  const factor = v128.load_splat<f32>(W.alpha + lane);
-  const alive = v128.load_splat<i32>(W.alpha + lane, 16);
-  const pairs = channelsInPairs(P);
-  let at = RECORD_HEADER + (<usize>row << 4);
-  for (let c = 0; c < P.valueDim; c += 8, at += half << 1) {
-    let first = f32x4.splat(0);
-    let second = first;
-    for (let r = record; r < end; r += stride) {
-      // As exact as not to look at it, and infinite values that this row does not see stay out
-      if (load<f32>(r + lane) == 0) continue;
-      const weight = v128.load_splat<f32>(r + lane);
-      first = madd(v128.load(r + at), weight, first);
-      second = madd(v128.load(r + at + half), weight, second);
-    }
-    first = v128.and(f32x4.mul(first, factor), alive);
-    second = v128.and(f32x4.mul(second, factor), alive);
-    if (pairs) {
-      const even = first;
-      first = v128.shuffle<f32>(even, second, 0, 4, 1, 5);
-      second = v128.shuffle<f32>(even, second, 2, 6, 3, 7);
-    }
-    const channel = to + (<usize>c << elementShift(P.dtype));
-    const whole = P.dtype == DTYPE_FLOAT32 && c + 8 <= P.valueDim;
-    const staging = whole ? channel : W.scores;
-    v128.store(staging, first);
-    v128.store(staging, second, 16);
-    if (!whole) narrowRow(staging, channel, min(8, P.valueDim - c), P.dtype);
-  }
+/** acc + weight * x, but where the weight is 0 x is as if not there: infinite values that no key of this row has stay out. */
+// @ts-ignore: decorator
+@inline
+function weighed(acc: v128, weight: usize, x: usize): v128 {
+  const w = v128.load_splat<f32>(weight);
+  return madd(v128.and(v128.load(x), f32x4.ne(w, f32x4.splat(0))), w, acc);
 }
