@@ -8,11 +8,9 @@ import { build } from "esbuild";
 import { coloursThatCanBeLeftOut } from "./build/colours.mjs";
 import { buildCommandLine } from "./build/command-line.mjs";
 import { embeddedBuilds } from "./build/encode.mjs";
-import { fewerLocals } from "./build/locals.mjs";
 import { buildNotices } from "./build/notices.mjs";
 import { buildPackage, buildTypes } from "./build/package-files.mjs";
 import { reportPage } from "./build/report-page.mjs";
-import { place } from "./build/place.mjs";
 
 const run = promisify(execFile);
 const pack = JSON.parse(await readFile("package.json", "utf8"));
@@ -43,9 +41,7 @@ async function buildKernels() {
   const { targets } = JSON.parse(await readFile("asconfig.json", "utf8"));
   for (const [target, { outFile }] of Object.entries(targets)) {
     if ((await changed(outFile)) > sources) continue;
-    const { error, stderr } = await asc.main([...entriesOf(target), "--target", target, "--debug"], {
-      writeFile: (file, contents) => place(file, fewerLocals(contents)),
-    });
+    const { error, stderr } = await asc.main([...entriesOf(target), "--target", target]);
     const messages = stderr.toString();
     if (error || messages.includes("WARNING")) {
       console.error(messages);

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LinearMemory } from "../src/engine/memory.js";
-import { type AttentionError, type Engine, load, loadSync } from "../src/index.js";
+import { type AttentionError, type Engine, type HostTensor, load, loadSync } from "../src/index.js";
 import { generator, tensor } from "./random.js";
 
 const test = suite("memory");
@@ -122,6 +122,22 @@ test("16,384 tokens in a few megabytes", async () => {
   const bytes = engine.info.memory.peak - before;
   // The score matrix would take 1 GB
   assert.ok(bytes < n * 8 * 4 + n * 4 + 2 ** 20, `${bytes} bytes beside the input`);
+});
+
+test("little memory beside inputs and outputs up to head sizes of 1,024, in every dtype", async () => {
+  for (const dtype of ["float32", "float16", "bfloat16"] as const) {
+    const engine = await load();
+    const shape = [1, 2000, 1024];
+    const n = shape.reduce((size, axis) => size * axis);
+    const data = dtype === "float32" ? new Float32Array(n) : new Uint16Array(n);
+    const x = engine.tensor({ data, shape, dtype } as HostTensor);
+    const small = engine.info.memory.used;
+    const { output } = engine.attention(x, x, x);
+    const bytes = engine.info.memory.peak - small - data.byteLength;
+    assert.ok(bytes < 1.2e6, `${dtype}: ${bytes} bytes beside inputs and outputs`);
+    output.dispose();
+    engine.close();
+  }
 });
 
 test("host calls leave nothing behind, resident results exactly themselves", () => {

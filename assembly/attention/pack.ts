@@ -2,7 +2,7 @@
 import { AttentionParameters, DTYPE_FLOAT32, LANES, PAGE_KEYS, SIMILARITY_COSINE } from "../abi";
 import { pageAt, quantised, readQuantised } from "../cache/page";
 import { elementShift, narrowRow, widenRow } from "../simd/convert";
-import { paddedValueDim, valuesInPlace, Workspace } from "./workspace";
+import { keysInPlace, paddedValueDim, valuesInPlace, Workspace } from "./workspace";
 
 /** Norms are clamped below at this, as in torch.nn.functional.cosine_similarity. */
 const NORM_FLOOR: f64 = 1e-8;
@@ -118,7 +118,7 @@ export function keyBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: 
   const head = P.key + <usize>keyHead * P.keyHead;
   const key = firstRow(P, b, begin, head, P.keyBatch, P.keyRow);
   let rows = key;
-  if (P.keyDtype != DTYPE_FLOAT32) {
+  if (!keysInPlace(P)) {
     rows = W.keys;
     widenRows(P, key, P.keyRow, begin, end, D, rows, <usize>D << 2, false);
   }
@@ -135,7 +135,7 @@ export function keyBlock(P: AttentionParameters, W: Workspace, b: i32, keyHead: 
 // @ts-ignore: decorator
 @inline
 export function keyStride(P: AttentionParameters): usize {
-  return P.keyDtype == DTYPE_FLOAT32 ? P.keyRow : <usize>P.headDim << 2;
+  return keysInPlace(P) ? P.keyRow : <usize>P.headDim << 2;
 }
 
 /** Values [begin, end) as f32 rows of Dv rounded up to 4: in place, or widened and zero-padded into W.values. */

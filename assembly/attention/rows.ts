@@ -5,7 +5,7 @@
 //
 // With pinned keys (attention sinks: Xiao et al. 2023) a row sees [0, pinned) besides [low, high], but nothing after `high`.
 import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, TILE_KEYS } from "../abi";
-import { Workspace } from "./workspace";
+import { keysInPlace, valuesInPlace, Workspace } from "./workspace";
 
 /** An interval that contains no key. */
 const NO_KEY: i32 = i32.MAX_VALUE;
@@ -51,9 +51,9 @@ export function describeRows(
   }
 }
 
-/** Keys visited at once: as many as a block of a block mask, or a page, has. */
+/** Keys visited at once: as many as a block of a block mask, or a page, has; and no more where they are copied first. */
 export function blockKeys(P: AttentionParameters): i32 {
-  return (P.blockTable | P.pages) != 0 ? MASK_BLOCK : TILE_KEYS;
+  return (P.blockTable | P.pages) == 0 && keysInPlace(P) && valuesInPlace(P) ? TILE_KEYS : MASK_BLOCK;
 }
 
 /** The first block of a tile whose intervals begin at `begin`: the one that holds it, or that of the pinned keys. */

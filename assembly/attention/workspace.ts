@@ -1,6 +1,6 @@
 // The scratch memory of one tile, laid out once at the start of a call. Everything here stays in the first or second
 // cache level and has a size that does not depend on the number of queries or keys.
-import { AttentionParameters, DTYPE_FLOAT32, EXP_CONSTANTS, LANES, TILE_KEYS, TILE_ROWS, WORKSPACE_HEADER } from "../abi";
+import { AttentionParameters, DTYPE_FLOAT32, EXP_CONSTANTS, LANES, MASK_BLOCK, TILE_KEYS, TILE_ROWS, WORKSPACE_HEADER } from "../abi";
 import { storeExpConstants } from "../simd/math";
 
 /** Rows that a tile of scores may be rounded up to: the micro-kernels write whole register tiles. */
@@ -43,11 +43,17 @@ export function paddedValueDim(P: AttentionParameters): i32 {
   return (P.valueDim + 3) & ~3;
 }
 
+// @ts-ignore: decorator
+@inline
+export function keysInPlace(P: AttentionParameters): bool {
+  return P.keyDtype == DTYPE_FLOAT32;
+}
+
 /** Values are read in place when they are f32 and their rows are whole register tiles, as those of pages are. */
 // @ts-ignore: decorator
 @inline
 export function valuesInPlace(P: AttentionParameters): bool {
-  return P.keyDtype == DTYPE_FLOAT32 && ((P.valueDim & 3) == 0 || P.pages != 0);
+  return keysInPlace(P) && ((P.valueDim & 3) == 0 || P.pages != 0);
 }
 
 /** The workspace at the start of `base`, ready for a call. */
@@ -92,9 +98,9 @@ export function layOut(P: AttentionParameters, base: usize): Workspace {
   W.outputs = at;
   at += <usize>(TILE_ROWS * paddedValueDim(P)) * 4;
   W.keys = at;
-  if (P.dtype != DTYPE_FLOAT32 || P.keyDtype != DTYPE_FLOAT32) at += <usize>(TILE_KEYS * P.headDim) * 4;
+  if (P.dtype != DTYPE_FLOAT32 || !keysInPlace(P)) at += <usize>(MASK_BLOCK * P.headDim) * 4;
   W.values = at;
-  if (!valuesInPlace(P)) at += <usize>(TILE_KEYS * paddedValueDim(P)) * 4;
+  if (!valuesInPlace(P)) at += <usize>(MASK_BLOCK * paddedValueDim(P)) * 4;
   W.end = at;
   return W;
 }
