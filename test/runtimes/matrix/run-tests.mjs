@@ -5,6 +5,8 @@ import { start } from "./processes.mjs";
 
 /** A browser whose page says nothing for so long has not opened it: it is started once more. */
 const OPENING = 40_000;
+/** Between two looks at whether a browser has lost its page's process, which it outlives. */
+const LOOK = 1000;
 
 /** Letters of what a program said last, where it gave no report. */
 const TAIL = 600;
@@ -15,7 +17,7 @@ const TAIL = 600;
  */
 export async function runTests(launcher, context) {
   const outcome = await attempt(launcher, context);
-  if (!outcome.unopened) return outcome;
+  if (!outcome.again) return outcome;
   console.log(`${launcher.title}: ${outcome.problem}; once more`);
   return attempt(launcher, context);
 }
@@ -30,7 +32,7 @@ async function attempt(launcher, { folder, bundle, modules, threads, server, lim
   try {
     launched = await launcher.launch({ bundle, modules, threads: wanted, temporary, url: page?.url });
     program = start(launched.command, launched.args, { env: launched.env });
-    const answer = await firstOf(program, page, limit);
+    const answer = await firstOf(program, page, limit, launcher.crash);
     return { ...readAnswer(answer, program), seconds: (performance.now() - started) / 1000 };
   } catch (error) {
     return { problem: error.message, seconds: (performance.now() - started) / 1000 };
@@ -43,18 +45,25 @@ async function attempt(launcher, { folder, bundle, modules, threads, server, lim
 }
 
 /** The report of a page, the end of a program, or the end of patience. */
-async function firstOf(program, page, limit) {
+async function firstOf(program, page, limit, crash) {
   const timers = [];
   const after = (time, answer) => new Promise((resolve) => {
     timers.push(setTimeout(() => resolve(answer()), time));
   });
   const late = after(limit, () => ({ problem: `no report within ${limit / 1000} s${heard(page)}` }));
   const unopened = after(OPENING, () =>
-    page && page.progress() === undefined ? { problem: `no page within ${OPENING / 1000} s`, unopened: true } : late,
+    page && page.progress() === undefined ? { problem: `no page within ${OPENING / 1000} s`, again: true } : late,
   );
+  const crashed = new Promise((resolve) => {
+    const look = () => {
+      const line = crash && program.errors().match(crash)?.[0];
+      if (line) resolve({ problem: `${line}${heard(page)}`, again: true });
+    };
+    timers.push(setInterval(look, LOOK));
+  });
   const ended = program.exited.then((code) => ({ code }));
   try {
-    return await Promise.race([late, unopened, ended, ...(page ? [page.report] : [])]);
+    return await Promise.race([late, unopened, crashed, ended, ...(page ? [page.report] : [])]);
   } finally {
     for (const timer of timers) clearTimeout(timer);
   }
@@ -62,9 +71,9 @@ async function firstOf(program, page, limit) {
 
 const heard = (page) => (page ? `, last heard of in '${page.progress() ?? "nothing"}'` : "");
 
-function readAnswer({ problem, unopened, line, code }, program) {
+function readAnswer({ problem, again, line, code }, program) {
   const tail = `${program.output().slice(-TAIL)}${program.errors().slice(-TAIL)}`.trim();
-  if (problem !== undefined) return { problem: problem || "it failed without a word", unopened, tail };
+  if (problem !== undefined) return { problem: problem || "it failed without a word", again, tail };
   const lines = line === undefined ? program.output().split("\n") : [line];
   const report = lines.map(parsed).find((value) => value?.suites);
   if (!report) return { problem: `it ended with ${code ?? "an answer"} and without a report`, tail };

@@ -83,6 +83,8 @@ missing: npm packages below \`node_modules/.cache/runtimes\`, Debian packages by
 
 - Pages are served with COOP and COEP. WebKit is WebKitGTK's MiniBrowser; relaxed SIMD and shared memory are switched on
   in it and relaxed SIMD in jsc and Node 20, which have them behind flags.
+- WebKitGTK 2.50 at times ends the process of a page by an assertion in its compiler (\`jitCompileSIMDFunction\`) while several
+  threads call functions for the first time. The run says so and starts that page once more.
 - workerd and edge-runtime refuse to compile bytes: there the tests hold that \`load()\` says so, and run on modules that
   were compiled outside.
 - jsc has no \`TextDecoder\`: the tests are lent one after the package has been imported without.
