@@ -125,6 +125,22 @@ test("scales: linear, logarithmic where weights span much, with a domain, and of
   }
 });
 
+test("a cell over a picture is marked by a ring around its middle", () => {
+  const picture = { width: 8, height: 4, data: new Uint8Array(8 * 4 * 3) };
+  const svg = heatmap(array([2, 4], 1, 1, 1, 1, 2, 2, 2, 2), { picture, mark: [1, 2] });
+  checkWellFormed(svg);
+  const box = /<image x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/.exec(svg)!.slice(1).map(Number);
+  const circles = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map((match) => match.slice(1).map(Number));
+  const [x, y, width, height] = box as [number, number, number, number];
+  const middle = [x + (2.5 * width) / 4, y + (1.5 * height) / 2];
+  assert.equal(circles, [middle, middle]);
+  assert.throws(
+    () => heatmap(array([2, 4], 1, 1, 1, 1, 2, 2, 2, 2), { picture, mark: [2, 0] }),
+    /^mark\[0\] must be an integer from 0 to 1/,
+  );
+  assert.throws(() => heatmap(array([2, 4], 1, 1, 1, 1, 2, 2, 2, 2), { mark: [0, 0] }), /^mark belongs to picture/);
+});
+
 test("every shape gives a picture: one cell, one row, one column, thousands", () => {
   for (const [rows, columns] of [
     [1, 1],

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { writeSafetensors } from "../src/formats/safetensors.js";
 import type { FileTensor } from "../src/formats/file-tensor.js";
 import { loadSync } from "../src/index.js";
-import { Embedding, Linear, loadLayers, loadWeights, stateDict } from "../src/layers/index.js";
+import { Embedding, Linear, loadLayers, loadWeights, Module, saveWeights, stateDict } from "../src/layers/index.js";
 import { guardedEngine } from "./guarded-memory.js";
 import { generator, tensor } from "./random.js";
 import { readFileSync } from "node:fs";
@@ -30,6 +30,22 @@ test("safetensors bytes, a Map, an object, a part of a larger file", () => {
   const model = file({ "head.weight": other.weight, "head.bias": other.bias, "body.weight": float32(2) });
   loadWeights(layer, model, { prefix: "head." });
   assert.equal(values().bias, other.bias.data);
+});
+
+test("a model of one's own: its layers by name, saved and loaded again", () => {
+  class Model extends Module {
+    readonly first = this.child("first", () => new Linear(engine, { inFeatures: 5, outFeatures: 3 }));
+    readonly last = this.child("heads.0", () => new Linear(engine, { inFeatures: 3, outFeatures: 2, bias: false }));
+  }
+  using model = new Model(engine);
+  const entries = { "first.weight": float32(3, 5), "first.bias": float32(3), "heads.0.weight": float32(2, 3) };
+  assert.throws(() => saveWeights(model), /first\.weight has no values yet/);
+  loadWeights(model, entries);
+  const bytes = saveWeights(model);
+  assert.equal(bytes, file(entries));
+  using again = new Model(engine);
+  loadWeights(again, bytes);
+  assert.equal(stateDict(again), stateDict(model));
 });
 
 test("float16, bfloat16 and float64 become float32", () => {

@@ -54,7 +54,7 @@ export function readSafetensors(file: Uint8Array): Map<string, FileTensor> {
 }
 
 /** Writes the tensors; wide elements first, so that all of them lie aligned. */
-export function writeSafetensors(tensors: ReadonlyMap<string, FileTensor>): Uint8Array {
+export function writeSafetensors(tensors: ReadonlyMap<string, FileTensor>): Uint8Array<ArrayBuffer> {
   const order = [...tensors].sort(([, a], [, b]) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
   const parts = order.map(([name, tensor]) => rawBytes(tensor, `tensor "${name}"`));
   let end = 0;

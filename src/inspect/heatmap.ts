@@ -1,5 +1,5 @@
 // A map of weights as an SVG: queries down, keys to the right, or cells laid over the picture they belong to.
-import { knownOptions } from "../checks.js";
+import { integer, knownOptions } from "../checks.js";
 import { wrongValue } from "../errors.js";
 import { type Axis, axisRoom, checkTokens, drawBottomAxis, drawLeftAxis } from "./axis.js";
 import { type Box, cellsPng, drawCells, kindOf, namesOf } from "./cells.js";
@@ -25,13 +25,15 @@ export interface HeatmapOptions extends Selection, ScaleOptions {
   readonly subtitle?: string;
   /** Lay the cells over this picture; the rows and columns are then its own, from the top left. */
   readonly picture?: PictureLayer;
+  /** With `picture`: a ring around this cell, [row, column]; the one whose weights these are, say. */
+  readonly mark?: readonly [number, number];
   /** Default `'auto'`: light or dark as the page is. */
   readonly theme?: Theme;
 }
 
 const OPTIONS: readonly string[] = [
   ...["head", "batch", "tokens", "queryTokens", "keyTokens", "queryTitle", "keyTitle", "legendTitle", "title"],
-  ...["subtitle", "extent", "picture", "theme"],
+  ...["subtitle", "extent", "picture", "mark", "theme"],
   ...SCALE_OPTIONS,
 ];
 
@@ -48,6 +50,7 @@ const EDGE = 16;
  */
 export function heatmap(weights: Numbers, options: HeatmapOptions = {}): string {
   knownOptions(options, OPTIONS);
+  if (options.mark && !options.picture) throw wrongValue("ERR_VALUE", "mark belongs to picture, which is not there");
   const { matrix, heads, batch } = chooseMatrix("weights", weights, options);
   return heatmapOf(matrix, options, {
     title: titleOf(options, heads, batch),
@@ -83,7 +86,7 @@ export function heatmapOf(
     ...(boolean && matrix.block[0] * matrix.block[1] === 1 && { words: ["attends", "hidden"] as const }),
   };
   const { box, body, bottom } = options.picture
-    ? overPicture(matrix, scale, zeroHidden, theme, options.picture)
+    ? overPicture(matrix, scale, zeroHidden, theme, options.picture, options.mark)
     : overAxes(matrix, scale, zeroHidden, theme, options);
   const header = `<text x="${EDGE}" y="26" font-size="16" font-weight="600" ${paint("ink", theme)}>${escapeText(title)}</text>
 <text x="${EDGE}" y="45" ${paint("faint", theme)}>${escapeText(subtitle)}</text>`;
@@ -153,7 +156,14 @@ function cellSize(queries: number, keys: number, tokens: boolean): number {
 }
 
 /** The more weight, the more of its colour lies over the picture, which has lost most of its own. */
-function overPicture(matrix: Matrix, scale: WeightScale, zeroHidden: boolean, theme: Theme, layer: PictureLayer): Body {
+function overPicture(
+  matrix: Matrix,
+  scale: WeightScale,
+  zeroHidden: boolean,
+  theme: Theme,
+  layer: PictureLayer,
+  mark: HeatmapOptions["mark"],
+): Body {
   const { width: w, height: h, href } = checkPicture(layer);
   const factor = Math.min(SIDE / Math.max(w, h), 16);
   const box = { x: EDGE, y: HEADER, width: Math.round(w * factor), height: Math.round(h * factor) };
@@ -163,5 +173,15 @@ function overPicture(matrix: Matrix, scale: WeightScale, zeroHidden: boolean, th
 <image ${where} style="image-rendering:${factor > 3 ? "pixelated" : "auto"}" filter="url(#attention-pale)" href="${href}"/>
 <image ${where} style="image-rendering:pixelated" href="${cells}"/>
 <rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" fill="none" ${paint("line", theme)}/>`;
-  return { box, body, bottom: HEADER + box.height };
+  return { box, body: `${body}${mark ? ring(mark, matrix, box) : ""}`, bottom: HEADER + box.height };
+}
+
+/** Around a cell, light in dark: seen over every picture. */
+function ring(mark: readonly [number, number], { rows, columns }: Matrix, box: Box): string {
+  const [row, column] = [integer("mark[0]", mark[0], 0, rows - 1), integer("mark[1]", mark[1], 0, columns - 1)];
+  const [width, height] = [box.width / columns, box.height / rows];
+  const circle = `cx="${place(box.x + (column + 0.5) * width)}" cy="${place(box.y + (row + 0.5) * height)}" r="${place(Math.max(width, height, 10) * 0.8)}"`;
+  return `
+<circle ${circle} fill="none" stroke="#000" stroke-width="5"/>
+<circle ${circle} fill="none" stroke="#fff" stroke-width="2.5"/>`;
 }

@@ -55,6 +55,7 @@ export {
   type TransformerOptions,
   type TransformerStackOptions,
 } from "./modules/transformer.js";
+export type { AttentionWatch } from "./modules/attention-watch.js";
 export type { DecoderInputs, EncoderInputs } from "./modules/transformer-inputs.js";
 export {
   TransformerDecoderLayer,
@@ -62,4 +63,4 @@ export {
   type TransformerLayerOptions,
 } from "./modules/transformer-layer.js";
 export type { SingleHeadInputs, SingleHeadResult } from "./single-head.js";
-export { loadWeights, type LoadWeightsOptions, stateDict, type WeightSource } from "./weights.js";
+export { loadWeights, type LoadWeightsOptions, saveWeights, stateDict, type WeightSource } from "./weights.js";

@@ -50,7 +50,10 @@ export abstract class Module {
     );
   }
 
-  /** @internal A layer inside this one. */
+  /**
+   * For models of your own, which extend Module: makes a layer inside this one, whose parameters are called `name.*`.
+   * @param make called once; if it throws, this module is disposed of
+   */
   protected child<M extends Module>(name: string, make: () => M): M {
     const module = this.#made(make);
     this.#children.set(name, module);

@@ -3,7 +3,7 @@ import { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_FLOAT32 } from "../engine/abi.gene
 import { knownOptions } from "../checks.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { FormatError } from "../formats/file-tensor.js";
-import { readSafetensors } from "../formats/safetensors.js";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { type CheckedHostTensor, checkHostTensor, type DType, type HostTensor } from "../host-tensor.js";
 import { elements, showShape } from "../shape.js";
 import { layerKernels } from "./kernels.js";
@@ -123,8 +123,16 @@ function write(module: Module, parameters: Map<string, Parameter>, entries: Map<
   });
 }
 
-/** A copy of all values by name, as torch's `state_dict()`; `writeSafetensors` of a file library takes it from there. */
+/** A copy of all values by name, as torch's `state_dict()`. */
 export function stateDict(module: Module): Map<string, HostTensor<Float32Array<ArrayBuffer>>> {
   module.open();
   return new Map([...module.parameters()].map(([name, parameter]) => [name, parameter.toHost()]));
+}
+
+/** The values of all parameters as the bytes of a .safetensors file, under the names of `loadWeights`. */
+export function saveWeights(module: Module): Uint8Array<ArrayBuffer> {
+  module.ready();
+  return writeSafetensors(
+    new Map([...stateDict(module)].map(([name, tensor]) => [name, { ...tensor, dtype: "float32" }])),
+  );
 }

@@ -172,9 +172,9 @@ export class MultiHeadAttention extends Module {
   }
 
   /** @internal New tokens over a cache they are appended to. */
-  runCached(x: Tensor, cache: KVCache, options: AttentionOptions): Tensor {
+  runCached(x: Tensor, cache: KVCache, options: AttentionOptions, onWeights?: (weights: Tensor) => void): Tensor {
     const scale = this.#heads.scale();
-    return runCached(this.#heads, x, cache, { ...options, ...(scale !== undefined && { scale }) });
+    return runCached(this.#heads, x, cache, { ...options, ...(scale !== undefined && { scale }) }, onWeights);
   }
 
   /** @internal Keys and values of a sequence, for `runProjected`. */
@@ -183,8 +183,13 @@ export class MultiHeadAttention extends Module {
   }
 
   /** @internal */
-  runProjected(x: Tensor, memory: readonly [Tensor, Tensor], options: AttentionOptions): Tensor {
-    return runProjected(this.#heads, x, memory, options);
+  runProjected(
+    x: Tensor,
+    memory: readonly [Tensor, Tensor],
+    options: AttentionOptions,
+    onWeights?: (weights: Tensor) => void,
+  ): Tensor {
+    return runProjected(this.#heads, x, memory, options, onWeights);
   }
 
   /** @internal Masks and options for tensors of these sizes, checked. */

@@ -4,10 +4,11 @@ import { wrongValue } from "../../errors.js";
 import { floatCode, type Operand, sameDType } from "../../operand.js";
 import { showShape } from "../../shape.js";
 import type { AttnMask } from "../masks.js";
+import type { AttentionWatch } from "./attention-watch.js";
 import type { MultiHeadAttention } from "./multi-head-attention.js";
 import { type SequenceSizes, sequenceSizes } from "./multi-head-options.js";
 
-export interface EncoderInputs {
+export interface EncoderInputs extends AttentionWatch {
   /** Which positions see which: floats are added; booleans as `{ hidden }` or `{ attend }`; [L, L] or [N * heads, L, L] */
   readonly srcMask?: AttnMask;
   /** [N, L]: true = padding; floats are added. */
@@ -16,7 +17,7 @@ export interface EncoderInputs {
   readonly srcCausal?: Causal;
 }
 
-export interface DecoderInputs {
+export interface DecoderInputs extends AttentionWatch {
   /** [L, L] or [N * heads, L, L] */
   readonly tgtMask?: AttnMask;
   /** [L, S] or [N * heads, L, S] */
@@ -29,13 +30,14 @@ export interface DecoderInputs {
   readonly tgtCausal?: Causal;
 }
 
-export const ENCODER_INPUTS = ["srcMask", "srcKeyPaddingMask", "srcCausal"];
+export const ENCODER_INPUTS = ["srcMask", "srcKeyPaddingMask", "srcCausal", "onWeights"];
 export const DECODER_INPUTS = [
   "tgtMask",
   "memoryMask",
   "tgtKeyPaddingMask",
   "memoryKeyPaddingMask",
   "tgtCausal",
+  "onWeights",
 ] as const satisfies readonly (keyof DecoderInputs)[];
 
 /** Sizes of x [L, N, width], [N, L, width] or [L, width]. */

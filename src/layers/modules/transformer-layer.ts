@@ -2,7 +2,6 @@
 // with the normalisation after each step or before it (Xiong et al. 2020).
 import type { AnyTensor, AttentionOptions } from "../../attention/options.js";
 import { boolean, choice, integer, knownOptions } from "../../checks.js";
-import { composite } from "../../composite.js";
 import type { Engine } from "../../engine.js";
 import { operand } from "../../operand.js";
 import type { Tensor } from "../../tensor.js";
@@ -10,6 +9,7 @@ import { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_SILU
 import { sum } from "../elementwise.js";
 import { Module } from "../module.js";
 import { withTemporaries } from "../temporaries.js";
+import { type Watch, watched } from "./attention-watch.js";
 import { Linear } from "./linear.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
 import type { MultiHeadAttentionOptions } from "./multi-head-options.js";
@@ -119,6 +119,19 @@ abstract class TransformerLayer extends Module {
   }
 }
 
+function attend(
+  attention: MultiHeadAttention,
+  query: Tensor,
+  memory: Tensor,
+  options: AttentionOptions,
+  name: string,
+  watch: Watch | undefined,
+): Tensor {
+  const { output, weights } = attention.run(query, memory, memory, options, watch !== undefined, false);
+  if (weights) watch!(weights, name);
+  return output;
+}
+
 /** Parameters: `self_attn.*`, `linear1.*`, `linear2.*`, `norm1.*`, `norm2.*`. Dropout belongs to training. */
 export class TransformerEncoderLayer extends TransformerLayer {
   constructor(engine: Engine, options: TransformerLayerOptions) {
@@ -132,13 +145,15 @@ export class TransformerEncoderLayer extends TransformerLayer {
     const input = operand(this.core, "src", src);
     const sizes = checkSequences(input, this.dModel, this.batchFirst);
     const options = prepareEncoder(this.selfAttention, inputs, sizes);
-    return composite(this.core, [input], ["output"], ([x]) => ({ output: this.run(x!, options) })).output as T;
+    return watched(this.core, [input], inputs, ([x], watch) => this.run(x!, options, watch));
   }
 
   /** @internal */
-  run(src: Tensor, options: AttentionOptions): Tensor {
+  run(src: Tensor, options: AttentionOptions, watch?: Watch): Tensor {
     return withTemporaries((keep) => {
-      const attended = keep(this.residual(src, this.norms[0]!, (x) => this.selfAttention.run(x, x, x, options).output));
+      const attended = keep(
+        this.residual(src, this.norms[0]!, (x) => attend(this.selfAttention, x, x, options, "self_attn", watch)),
+      );
       return keep(this.residual(attended, this.norms[1]!, (x) => this.feedForward(x)));
     });
   }
@@ -171,17 +186,15 @@ export class TransformerDecoderLayer extends TransformerLayer {
     const { core } = this;
     const operands = [operand(core, "tgt", tgt), operand(core, "memory", memory)] as const;
     const { self, cross } = prepareDecoder(this, operands, inputs);
-    return composite(core, operands, ["output"], ([x, source]) => ({
-      output: this.run(x!, source!, self, cross),
-    })).output as T;
+    return watched(core, operands, inputs, ([x, source], watch) => this.run(x!, source!, self, cross, watch));
   }
 
   /** @internal */
-  run(tgt: Tensor, memory: Tensor, self: AttentionOptions, cross: AttentionOptions): Tensor {
+  run(tgt: Tensor, memory: Tensor, self: AttentionOptions, cross: AttentionOptions, watch?: Watch): Tensor {
     return this.steps(
       tgt,
-      (x) => this.selfAttention.run(x, x, x, self).output,
-      (x) => this.crossAttention.run(x, memory, memory, cross).output,
+      (x) => attend(this.selfAttention, x, x, self, "self_attn", watch),
+      (x) => attend(this.crossAttention, x, memory, cross, "multihead_attn", watch),
     );
   }
 

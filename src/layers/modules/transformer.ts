@@ -8,6 +8,7 @@ import { operand, sameDType } from "../../operand.js";
 import type { Tensor } from "../../tensor.js";
 import { Module } from "../module.js";
 import { withTemporaries } from "../temporaries.js";
+import { type AttentionWatch, inside, type Watch, watched } from "./attention-watch.js";
 import { DecoderCache, type DecoderCacheOptions } from "./decoder-cache.js";
 import { LayerNorm } from "./normalization.js";
 import {
@@ -83,12 +84,12 @@ export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
     const input = operand(this.core, "src", src);
     const { dModel, batchFirst, selfAttention } = this.layers[0]!;
     const options = prepareEncoder(selfAttention, inputs, checkSequences(input, dModel, batchFirst));
-    return composite(this.core, [input], ["output"], ([x]) => ({ output: this.run(x!, options) })).output as T;
+    return watched(this.core, [input], inputs, ([x], watch) => this.run(x!, options, watch));
   }
 
   /** @internal */
-  run(src: Tensor, options: AttentionOptions): Tensor {
-    return this.through(src, (layer, x) => layer.run(x, options));
+  run(src: Tensor, options: AttentionOptions, watch?: Watch): Tensor {
+    return this.through(src, (layer, x, i) => layer.run(x, options, inside(watch, `layers.${i}`)));
   }
 }
 
@@ -108,9 +109,7 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
     const { core } = this;
     const operands = [operand(core, "tgt", tgt), operand(core, "memory", memory)] as const;
     const { self, cross } = prepareDecoder(this.layers[0]!, operands, inputs);
-    return composite(core, operands, ["output"], ([x, source]) => ({
-      output: this.run(x!, source!, self, cross),
-    })).output as T;
+    return watched(core, operands, inputs, ([x, source], watch) => this.run(x!, source!, self, cross, watch));
   }
 
   /**
@@ -140,8 +139,9 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
    * cache is as it was.
    * @param tgt [n, N, dModel], with batchFirst [N, n, dModel], or [n, dModel]
    */
-  step<T extends AnyTensor>(tgt: T, cache: DecoderCache): T {
+  step<T extends AnyTensor>(tgt: T, cache: DecoderCache, inputs: AttentionWatch = {}): T {
     this.ready();
+    knownOptions(inputs, ["onWeights"]);
     if (!(cache instanceof DecoderCache)) {
       throw wrongKind("ERR_ARGUMENT_TYPE", `cache must be from decoder.cache: got ${show(cache)}`);
     }
@@ -155,16 +155,17 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
     cache.at(0);
     const before = cache.length;
     try {
-      return composite(core, [input], ["output"], ([x]) => ({
-        output: this.through(x!, (layer, y, i) => {
+      return watched(core, [input], inputs, ([x], watch) =>
+        this.through(x!, (layer, y, i) => {
           const { self, memory } = cache.at(i);
+          const seenBy = (name: string) => watch && ((weights: Tensor) => watch(weights, `layers.${i}.${name}`));
           return layer.steps(
             y,
-            (z) => layer.selfAttention.runCached(z, self, {}),
-            (z) => layer.crossAttention.runProjected(z, memory, cache.cross),
+            (z) => layer.selfAttention.runCached(z, self, {}, seenBy("self_attn")),
+            (z) => layer.crossAttention.runProjected(z, memory, cache.cross, seenBy("multihead_attn")),
           );
         }),
-      })).output as T;
+      );
     } catch (error) {
       cache.truncate(before);
       throw error;
@@ -172,8 +173,8 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
   }
 
   /** @internal */
-  run(tgt: Tensor, memory: Tensor, self: AttentionOptions, cross: AttentionOptions): Tensor {
-    return this.through(tgt, (layer, x) => layer.run(x, memory, self, cross));
+  run(tgt: Tensor, memory: Tensor, self: AttentionOptions, cross: AttentionOptions, watch?: Watch): Tensor {
+    return this.through(tgt, (layer, x, i) => layer.run(x, memory, self, cross, inside(watch, `layers.${i}`)));
   }
 }
 
@@ -224,11 +225,11 @@ export class Transformer extends Module {
     // The memory has the shape of src
     const memory = { ...operands[0], name: "src" };
     const { self, cross } = prepareDecoder(this.decoder.layers[0]!, [operands[1], memory], inputs);
-    return composite(core, operands, ["output"], ([source, target]) => ({
-      output: withTemporaries((keep) => {
-        const encoded = keep(this.encoder.run(source!, options));
-        return keep(this.decoder.run(target!, encoded, self, cross));
+    return watched(core, operands, inputs, ([source, target], watch) =>
+      withTemporaries((keep) => {
+        const encoded = keep(this.encoder.run(source!, options, inside(watch, "encoder")));
+        return keep(this.decoder.run(target!, encoded, self, cross, inside(watch, "decoder")));
       }),
-    })).output as T;
+    );
   }
 }
