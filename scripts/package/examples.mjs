@@ -8,7 +8,8 @@ import { consumer, run, tool, toolPath } from "./workplace.mjs";
 
 async function project(...names) {
   const folder = await consumer();
-  for (const name of names) await cp(join("examples", name), join(folder, name.replace(/^.*\//, "")));
+  for (const name of names)
+    await cp(join("examples", name), join(folder, name.replace(/^.*\//, "")), { recursive: true });
   return folder;
 }
 
@@ -29,6 +30,26 @@ check("example: Node, attention.mjs", async () => {
   const folder = await project("attention.mjs");
   const { stdout } = await run(process.execPath, ["attention.mjs"], { cwd: folder });
   return weights(stdout, 6, { causal: true });
+});
+
+check("example: Node, the five pipelines", async () => {
+  const folder = await project("pipeline.mjs", "inputs", "weights");
+  const { devDependencies } = JSON.parse(await readFile("package.json", "utf8"));
+  await run("npm", ["install", "--no-audit", "--no-fund", `fast-png@${devDependencies["fast-png"]}`], { cwd: folder });
+  const programs = {
+    "translate-recurrent": "la petite maison blanche .",
+    "translate-transformer": "la petite maison blanche .",
+    image: "image-spatial.svg",
+    sequence: "1898: 1091 before",
+    autoencoder: "row 6, column 25",
+  };
+  for (const name of [...Object.keys(programs), "sequence-plot"])
+    await cp(`examples/${name}.mjs`, join(folder, `${name}.mjs`));
+  for (const [name, words] of Object.entries(programs)) {
+    const { stdout } = await run(process.execPath, [`${name}.mjs`], { cwd: folder });
+    expect(stdout.includes(words), stdout);
+  }
+  return "translations, maps, 1898, the kite";
 });
 
 check("example: Deno, deno.ts with types checked", async () => {

@@ -12,10 +12,10 @@ export interface Plan {
   readonly sees?: (n: number, l: number, s: number) => boolean;
 }
 
-type Weights = Record<string, HostTensor & { data: Float32Array<ArrayBuffer> }>;
+export type Weights = Record<string, HostTensor & { data: Float32Array<ArrayBuffer> }>;
 
 /** y_o = b_o + sum_i W_oi x_i */
-function linear(
+export function linear(
   x: number[],
   weight: { data: Float32Array; shape: readonly number[] },
   bias?: ArrayLike<number>,
@@ -41,7 +41,7 @@ function projections(w: Weights, E: number, width: number) {
   });
 }
 
-function normalize(x: number[], kind: "rms" | "layer", name: string, w: Weights): number[] {
+export function normalize(x: number[], kind: "rms" | "layer", name: string, w: Weights): number[] {
   const mean = kind === "rms" ? 0 : x.reduce((s, v) => s + v, 0) / x.length;
   const variance = x.reduce((s, v) => s + (v - mean) ** 2, 0) / x.length;
   const scale = 1 / Math.sqrt(variance + (kind === "rms" ? 2 ** -23 : 1e-5));
