@@ -1,7 +1,8 @@
-// npm test: set-up, build, every test file in a process of its own, and one closing line. Names of files (without
-// .test.ts) as arguments run only those. On Node 20 the relaxed build needs a flag, which is given where it exists.
+// npm test: set-up, build, every test file in a process of its own, as many at once as there are processors, and one
+// closing line. Names of files (without .test.ts) as arguments run only those. On Node 20 the relaxed build needs a flag, which is given where it exists.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { setUp } from "./setup.mjs";
 
 setUp();
@@ -15,7 +16,17 @@ const flags = Number(process.versions.node.split(".")[0]) < 22 ? [relaxedFlag] :
 
 let passed = 0;
 let failed = 0;
-for (const file of files) {
+const waiting = [...files];
+await Promise.all(Array.from({ length: availableParallelism() }, work));
+if (files.length === 0) failed++;
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+async function work() {
+  for (let file = waiting.shift(); file; file = waiting.shift()) await test(file);
+}
+
+async function test(file) {
   const started = Date.now();
   const { output, code } = await runFile(`build/test/${file}`);
   // uvu closes each file with Total, Passed and Skipped
@@ -34,9 +45,6 @@ for (const file of files) {
   if (broken || bad > 0) console.log(output);
   else for (const line of output.split("\n")) if (/^(conformance|note):/.test(line)) console.log(`     ${line}`);
 }
-if (files.length === 0) failed++;
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
 
 function runFile(path) {
   return new Promise((resolve) => {
