@@ -16,6 +16,7 @@ export function convolveCausally(parameters: usize): void {
   const window = row + (<usize>CAUSAL_BLOCK << 2);
   let input = P.input;
   let output = P.output;
+  let active = output;
   let state = P.state;
   for (let b = 0; b < P.batch; b++) {
     for (let c = 0; c < P.channels; c++, state += before) {
@@ -27,15 +28,23 @@ export function convolveCausally(parameters: usize): void {
         const bytes = <usize>n << 2;
         move(window + before, input, bytes);
         convolveWindow(window, weight, P.width, bias, n, row);
-        if (P.activation == ACTIVATION_NONE) move(output, row, bytes);
-        else activateRow(P.activation, row, output, n, 0, P.scratch);
+        move(output, row, bytes);
         move(window, window + bytes, before);
         input += bytes;
         output += bytes;
       }
       move(state, window, before);
+      active = activated(P, active, output, <usize>CAUSAL_BLOCK << 2);
     }
   }
+  activated(P, active, output, 0);
+}
+
+/** Activates what lies from `from` to `end` where that is more than so many bytes: rows may be of one element each. */
+function activated(P: CausalConvParameters, from: usize, end: usize, bytes: usize): usize {
+  if (end - from <= bytes) return from;
+  if (P.activation != ACTIVATION_NONE) activateRow(P.activation, from, from, <i32>((end - from) >> 2), 0, P.scratch);
+  return end;
 }
 
 /** row f32 [n], rounded up to vectors, = bias + the sum over j of weight[j] window[.. + j] */

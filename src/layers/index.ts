@@ -2,7 +2,7 @@
 // of their own on the same memory, compiled with the first layer.
 export type { DType, HostTensor } from "../host-tensor.js";
 export * from "./functions/activations.js";
-export { causalConv1d, type CausalConv1dOptions, type CausalConv1dResult } from "./functions/causal-conv.js";
+export { causalConv1d, type CausalConv1dOptions, type CausalConv1dResult } from "./functions/causal-convolution.js";
 export { crossEntropy, type CrossEntropyOptions } from "./functions/cross-entropy.js";
 export {
   linearAttention,

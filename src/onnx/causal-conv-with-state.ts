@@ -3,7 +3,7 @@ import { choice } from "../checks.js";
 import { wrongValue } from "../errors.js";
 import type { AnyTensor, Engine, Tensor } from "../index.js";
 import { silu } from "../layers/functions/activations.js";
-import { causalConv1d } from "../layers/functions/causal-conv.js";
+import { causalConv1d } from "../layers/functions/causal-convolution.js";
 import { dtypeOf, type Inputs, isResident, knownAttributes, nameInputs, sameKinds } from "./inputs.js";
 
 export interface CausalConvWithStateAttributes {
