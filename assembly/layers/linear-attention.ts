@@ -62,36 +62,44 @@ function attendTokens(P: LinearAttentionParameters, b: i32, h: i32, first: i32, 
   const beta = P.beta + <usize>b * P.betaBatch + <usize>h * P.betaHead + <usize>first * P.betaRow;
   const place = (<usize>(b * P.heads + h) * <usize>P.keySize * <usize>P.valueSize) << 2;
   const state = P.state + place;
+  const stateRow = <usize>P.valueSize << 2;
   const past = first > 0 ? state : P.past ? P.past + place : 0;
   for (let column = 0; column < P.valueSize; column += STATE_COLUMNS) {
     const at = <usize>column << 2;
     const width = <usize>min(STATE_COLUMNS, P.valueSize - column) << 2;
-    if (!past || width < ROW) memory.fill(block, 0, <usize>P.keySize * ROW);
-    if (past) copyBlock(past + at, <usize>P.valueSize << 2, block, ROW, P.keySize, width);
-    if (P.beta && count > 0) readBlock(block, P.keySize, erase, erase, correction, correction);
+    // A single token takes S from where it is to where it goes; for more, and the edge, it is a block of its own
+    const direct = count == 1 && past != 0 && width == ROW;
+    const from = direct ? past + at : block;
+    const to = direct ? state + at : block;
+    const row = direct ? stateRow : ROW;
+    if (!direct) {
+      if (!past || width < ROW) memory.fill(block, 0, <usize>P.keySize * ROW);
+      if (past) copyBlock(past + at, stateRow, block, ROW, P.keySize, width);
+    }
+    if (P.beta && count > 0) readBlock(from, row, P.keySize, erase, erase, correction, correction);
     let q = query;
-    let to = output + at;
-    for (let t = 0; t < count; t++, q += P.queryRow, to += P.outputRow) {
+    let o = output + at;
+    for (let t = 0; t < count; t++, q += P.queryRow, o += P.outputRow) {
       storeUpdate(value + at + <usize>t * P.valueRow, width, P.beta ? beta + <usize>t * P.betaRow : 0, correction, u);
       const k = key + <usize>t * P.keyRow;
       // Two readers at a time: the next key of the delta rule and the first query, then queries
       const next = P.beta != 0 && t + 1 < count ? erase + <usize>(t + 1) * eraseRow : 0;
       if (P.decay) {
         const gate = gates + <usize>t * bytes;
-        if (next) updateBlock<Decay, Two>(block, P.keySize, gate, k, u, q, next, sums, correction);
-        else updateBlock<Decay, One>(block, P.keySize, gate, k, u, q, q, sums, sums);
-      } else if (next) updateBlock<Keep, Two>(block, P.keySize, k, k, u, q, next, sums, correction);
-      else updateBlock<Keep, One>(block, P.keySize, k, k, u, q, q, sums, sums);
-      storeOutput(sums, P.scale, to, width);
+        if (next) updateBlock<Decay, Two>(from, to, row, P.keySize, gate, k, u, q, next, sums, correction);
+        else updateBlock<Decay, One>(from, to, row, P.keySize, gate, k, u, q, q, sums, sums);
+      } else if (next) updateBlock<Keep, Two>(from, to, row, P.keySize, k, k, u, q, next, sums, correction);
+      else updateBlock<Keep, One>(from, to, row, P.keySize, k, k, u, q, q, sums, sums);
+      storeOutput(sums, P.scale, o, width);
       for (let g = 1; g < P.group; g += 2) {
         const one = <usize>g * P.queryHead;
         const two = <usize>min(g + 1, P.group - 1) * P.queryHead;
-        readBlock(block, P.keySize, q + one, q + two, sums, sums + 2 * ROW);
-        storeOutput(sums, P.scale, to + <usize>g * P.outputHead, width);
-        if (g + 1 < P.group) storeOutput(sums + 2 * ROW, P.scale, to + <usize>(g + 1) * P.outputHead, width);
+        readBlock(to, row, P.keySize, q + one, q + two, sums, sums + 2 * ROW);
+        storeOutput(sums, P.scale, o + <usize>g * P.outputHead, width);
+        if (g + 1 < P.group) storeOutput(sums + 2 * ROW, P.scale, o + <usize>(g + 1) * P.outputHead, width);
       }
     }
-    copyBlock(block, ROW, state + at, <usize>P.valueSize << 2, P.keySize, width);
+    if (!direct) copyBlock(block, ROW, state + at, stateRow, P.keySize, width);
   }
 }
 
@@ -153,53 +161,54 @@ function storeOutput(sums: usize, scale: f32, to: usize, width: usize): void {
 
 /**
  * S <- diag(gate) S + key u^T, and what reads the new S: S^T first, and with Two S^T second.
- * @param block S, f32 [Dk][STATE_COLUMNS]
+ * @param from S, f32 [Dk][STATE_COLUMNS], rows `row` bytes apart, and `to` where it goes; they may be one
  * @param gate, key, first, second f32 [Dk]
  * @param u f32 [STATE_COLUMNS]; it is loaded for each row, for the sums need the registers
  */
 function updateBlock<G, R>(
-  block: usize, keySize: i32, gate: usize, key: usize, u: usize, first: usize, second: usize, to: usize, toSecond: usize,
+  from: usize, to: usize, row: usize, keySize: i32, gate: usize, key: usize, u: usize, first: usize, second: usize, sums: usize,
+  sumsSecond: usize,
 ): void {
   const decays = changetype<G>(0).decays();
   const both = changetype<R>(0).both();
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   const u0 = v128.load(u), u1 = v128.load(u, 16), u2 = v128.load(u, 32), u3 = v128.load(u, 48);
-  for (let d: usize = 0, end = <usize>keySize << 2; d < end; d += 4, block += ROW) {
+  for (let d: usize = 0, end = <usize>keySize << 2; d < end; d += 4, from += row, to += row) {
     const k = v128.load_splat<f32>(key + d);
     const p = v128.load_splat<f32>(first + d);
     const g = decays ? v128.load_splat<f32>(gate + d) : k;
     const q = both ? v128.load_splat<f32>(second + d) : k;
-    let s = v128.load(block);
+    let s = v128.load(from);
     s = madd(k, both ? v128.load(u) : u0, decays ? f32x4.mul(s, g) : s);
-    v128.store(block, s);
+    v128.store(to, s);
     a0 = madd(p, s, a0);
     if (both) b0 = madd(q, s, b0);
-    s = v128.load(block, 16);
+    s = v128.load(from, 16);
     s = madd(k, both ? v128.load(u, 16) : u1, decays ? f32x4.mul(s, g) : s);
-    v128.store(block, s, 16);
+    v128.store(to, s, 16);
     a1 = madd(p, s, a1);
     if (both) b1 = madd(q, s, b1);
-    s = v128.load(block, 32);
+    s = v128.load(from, 32);
     s = madd(k, both ? v128.load(u, 32) : u2, decays ? f32x4.mul(s, g) : s);
-    v128.store(block, s, 32);
+    v128.store(to, s, 32);
     a2 = madd(p, s, a2);
     if (both) b2 = madd(q, s, b2);
-    s = v128.load(block, 48);
+    s = v128.load(from, 48);
     s = madd(k, both ? v128.load(u, 48) : u3, decays ? f32x4.mul(s, g) : s);
-    v128.store(block, s, 48);
+    v128.store(to, s, 48);
     a3 = madd(p, s, a3);
     if (both) b3 = madd(q, s, b3);
   }
-  storeSums(to, a0, a1, a2, a3);
-  if (both) storeSums(toSecond, b0, b1, b2, b3);
+  storeSums(sums, a0, a1, a2, a3);
+  if (both) storeSums(sumsSecond, b0, b1, b2, b3);
 }
 
-/** S^T first and S^T second, each f32 [STATE_COLUMNS], of S f32 [Dk][STATE_COLUMNS]. */
-function readBlock(block: usize, keySize: i32, first: usize, second: usize, to: usize, toSecond: usize): void {
+/** S^T first and S^T second, each f32 [STATE_COLUMNS], of S f32 [Dk][STATE_COLUMNS], rows `row` bytes apart. */
+function readBlock(block: usize, row: usize, keySize: i32, first: usize, second: usize, to: usize, toSecond: usize): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  for (let d: usize = 0, end = <usize>keySize << 2; d < end; d += 4, block += ROW) {
+  for (let d: usize = 0, end = <usize>keySize << 2; d < end; d += 4, block += row) {
     const p = v128.load_splat<f32>(first + d);
     const q = v128.load_splat<f32>(second + d);
     const s0 = v128.load(block);
