@@ -14,12 +14,14 @@ export type Keep = (tensor: Tensor) => Tensor;
  * @param inputs checked operands, all on one side
  * @param run computes named results from float32 tensors
  * @param narrowed the results that take the dtype of the first input; others are float32
+ * @param likes the operands that other results take theirs from
  */
 export function composite<R extends Record<string, Tensor>>(
   core: Core,
   inputs: readonly Operand[],
   narrowed: readonly (keyof R)[],
   run: (tensors: Tensor[], keep: Keep) => R,
+  likes: { readonly [K in keyof R]?: Operand | undefined } = {},
 ): { [K in keyof R]: AnyTensor } {
   const resident = sameSide(inputs);
   const temporaries: Tensor[] = [];
@@ -47,7 +49,7 @@ export function composite<R extends Record<string, Tensor>>(
     return Object.fromEntries(
       Object.entries(results).map(([name, tensor]) => [
         name,
-        give(tensor, narrowed.includes(name) ? inputs[0] : undefined),
+        give(tensor, narrowed.includes(name) ? inputs[0] : likes[name]),
       ]),
     ) as { [K in keyof R]: AnyTensor };
   } catch (error) {

@@ -32,6 +32,8 @@ export const ACTIVATION_SOFTPLUS: i32 = 8;
 /** `alpha` is the slope below 0. */
 export const ACTIVATION_LEAKY_RELU: i32 = 9;
 export const ACTIVATION_ERF: i32 = 10;
+/** e^x */
+export const ACTIVATION_EXP: i32 = 11;
 
 export const BINARY_ADD: i32 = 0;
 export const BINARY_MULTIPLY: i32 = 1;
@@ -199,5 +201,91 @@ export class RecurrentParameters {
   outputStep: usize;
   outputRow: usize;
   /** CONSTANTS bytes */
+  scratch: usize;
+}
+
+/** Tokens that linear attention runs through for one block of columns before it turns to the next. */
+export const STATE_TOKENS: i32 = 32;
+/** Columns of one such block. */
+export const STATE_COLUMNS: i32 = 16;
+
+/** Linear attention; T tokens, H heads with a state each, G query heads that read the same one. */
+@unmanaged @final
+export class LinearAttentionParameters {
+  batch: i32;
+  /** H */
+  heads: i32;
+  /** G */
+  group: i32;
+  /** T */
+  length: i32;
+  /** Dk */
+  keySize: i32;
+  /** Dv */
+  valueSize: i32;
+  scale: f32;
+
+  /** [B, H G, T, Dk] */
+  query: usize;
+  queryBatch: usize;
+  queryHead: usize;
+  queryRow: usize;
+  /** [B, H, T, Dk] */
+  key: usize;
+  keyBatch: usize;
+  keyHead: usize;
+  keyRow: usize;
+  /** [B, H, T, Dv] */
+  value: usize;
+  valueBatch: usize;
+  valueHead: usize;
+  valueRow: usize;
+  /** log of what the state is multiplied with, [B, H, T], or [B, H, T, Dk] with decayChannels; or 0. Strides may be 0. */
+  decay: usize;
+  decayBatch: usize;
+  decayHead: usize;
+  decayRow: usize;
+  decayChannels: i32;
+  /** [B, H, T]: rate of the delta rule; or 0. Strides may be 0. */
+  beta: usize;
+  betaBatch: usize;
+  betaHead: usize;
+  betaRow: usize;
+  /** [B, H, Dk, Dv], contiguous: the state to start from, or 0: zeros; and the one at the end. */
+  past: usize;
+  state: usize;
+  /** [B, H G, T, Dv] */
+  output: usize;
+  outputBatch: usize;
+  outputHead: usize;
+  outputRow: usize;
+  /** CONSTANTS + 4 (4 STATE_COLUMNS + Dk (STATE_COLUMNS + 2 STATE_TOKENS)) bytes */
+  scratch: usize;
+}
+
+/** Elements of a row that a causal convolution has in its window at a time. */
+export const CAUSAL_BLOCK: i32 = 512;
+
+/** y_t = activation(bias + sum over j of w_j x_(t - K + 1 + j)), each channel by itself; everything contiguous. */
+@unmanaged @final
+export class CausalConvParameters {
+  batch: i32;
+  channels: i32;
+  length: i32;
+  /** K */
+  width: i32;
+  /** ACTIVATION_NONE or ACTIVATION_SILU */
+  activation: i32;
+  /** [B, C, T] */
+  input: usize;
+  /** [C, K] */
+  weight: usize;
+  /** [C], or 0 */
+  bias: usize;
+  /** [B, C, K - 1]: what came before, given at the start, final at the end. */
+  state: usize;
+  /** [B, C, T] */
+  output: usize;
+  /** CONSTANTS + 4 (K + 2 CAUSAL_BLOCK) bytes */
   scratch: usize;
 }

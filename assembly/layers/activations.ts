@@ -1,7 +1,7 @@
 // Activations, element by element, and the two-operand steps of gated layers and residual connections.
 import {
-  ACTIVATION_ELU, ACTIVATION_ERF, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_LEAKY_RELU, ACTIVATION_RELU,
-  ACTIVATION_SIGMOID, ACTIVATION_SILU, ACTIVATION_SOFTPLUS, ACTIVATION_TANH, BINARY_ADD, BINARY_LERP, BINARY_MULTIPLY,
+  ACTIVATION_ELU, ACTIVATION_ERF, ACTIVATION_EXP, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_LEAKY_RELU,
+  ACTIVATION_RELU, ACTIVATION_SIGMOID, ACTIVATION_SILU, ACTIVATION_SOFTPLUS, ACTIVATION_TANH, BINARY_ADD, BINARY_LERP, BINARY_MULTIPLY,
 } from "./abi";
 import { erf, expm1, log1p, normalTail } from "../simd/error-function";
 import { exp, madd, storeExpConstants, tanh } from "../simd/math";
@@ -73,6 +73,13 @@ export function sigmoid(x: v128, constants: usize): v128 {
 @unmanaged @final class Erf {
   @inline of(x: v128, _a: v128, c: usize): v128 { return erf(x, c); }
 }
+@unmanaged @final class Exp {
+  /** From t = e^-|x|: t or 1 / t. */
+  @inline of(x: v128, _a: v128, c: usize): v128 {
+    const t = exp(f32x4.neg(f32x4.abs(x)), c);
+    return v128.bitselect(f32x4.div(f32x4.splat(1), t), t, f32x4.gt(x, f32x4.splat(0)));
+  }
+}
 
 /** to f32 [n] = f(from f32 [n]); in place too. */
 function map<F>(from: usize, to: usize, n: i32, alpha: f32, constants: usize): void {
@@ -101,6 +108,7 @@ export function activateRow(kind: i32, from: usize, to: usize, n: i32, alpha: f3
   else if (kind == ACTIVATION_SOFTPLUS) map<Softplus>(from, to, n, alpha, constants);
   else if (kind == ACTIVATION_LEAKY_RELU) map<LeakyRelu>(from, to, n, alpha, constants);
   else if (kind == ACTIVATION_ERF) map<Erf>(from, to, n, alpha, constants);
+  else if (kind == ACTIVATION_EXP) map<Exp>(from, to, n, alpha, constants);
 }
 
 /** The same for the host: prepares the constants itself. */

@@ -9,6 +9,10 @@ export { convolve } from "./convolution";
 export { pool } from "./pooling";
 // Recurrent networks: (RecurrentParameters)
 export { recur } from "./recurrent";
+// Linear attention: (LinearAttentionParameters)
+export { attendLinearly } from "./linear-attention";
+// Causal depthwise convolution: (CausalConvParameters)
+export { convolveCausally } from "./causal-convolution";
 // LayerNorm and RMSNorm: (NormParameters)
 export { normalize, softmaxRows } from "./normalization";
 export { activate, combineRows } from "./activations";

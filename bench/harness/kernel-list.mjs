@@ -15,6 +15,8 @@ export const KERNEL_FILES = {
   transfer: "cache/transfer",
   rotary: "layers/rotary",
   sums: "layers/sums",
+  "linear-attention": "layers/linear-attention",
+  "causal-convolution": "layers/causal-convolution",
   math: "simd/math",
   convert: "simd/convert",
   workers: "parallel/workers",

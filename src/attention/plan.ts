@@ -278,7 +278,7 @@ export function packedStrides({ heads, length }: Heads, dim: number, layout: Lay
 }
 
 /** Throws unless key and value fit the query; messages count axes as the caller wrote them. */
-function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layout): void {
+export function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layout): void {
   const rank = query.operand.shape.length;
   for (const { operand: other } of [key, value]) {
     if (other.shape.length !== rank) {

@@ -19,6 +19,7 @@ export const ACTIVATION_ELU = 7;
 export const ACTIVATION_SOFTPLUS = 8;
 export const ACTIVATION_LEAKY_RELU = 9;
 export const ACTIVATION_ERF = 10;
+export const ACTIVATION_EXP = 11;
 export const BINARY_ADD = 0;
 export const BINARY_MULTIPLY = 1;
 export const BINARY_SWIGLU = 2;
@@ -27,6 +28,9 @@ export const CELL_RNN_TANH = 0;
 export const CELL_RNN_RELU = 1;
 export const CELL_GRU = 2;
 export const CELL_LSTM = 3;
+export const STATE_TOKENS = 32;
+export const STATE_COLUMNS = 16;
+export const CAUSAL_BLOCK = 512;
 
 export const gemmParameters = {
   words: 22,
@@ -161,6 +165,67 @@ export const recurrentParameters = {
     outputStep: 18,
     outputRow: 19,
     scratch: 20,
+  },
+  floats: {},
+} as const satisfies Layout;
+
+export const linearAttentionParameters = {
+  words: 35,
+  integers: {
+    batch: 0,
+    heads: 1,
+    group: 2,
+    length: 3,
+    keySize: 4,
+    valueSize: 5,
+    query: 7,
+    queryBatch: 8,
+    queryHead: 9,
+    queryRow: 10,
+    key: 11,
+    keyBatch: 12,
+    keyHead: 13,
+    keyRow: 14,
+    value: 15,
+    valueBatch: 16,
+    valueHead: 17,
+    valueRow: 18,
+    decay: 19,
+    decayBatch: 20,
+    decayHead: 21,
+    decayRow: 22,
+    decayChannels: 23,
+    beta: 24,
+    betaBatch: 25,
+    betaHead: 26,
+    betaRow: 27,
+    past: 28,
+    state: 29,
+    output: 30,
+    outputBatch: 31,
+    outputHead: 32,
+    outputRow: 33,
+    scratch: 34,
+  },
+  floats: {
+    scale: 6,
+  },
+} as const satisfies Layout;
+
+export const causalConvParameters = {
+  words: 11,
+  integers: {
+    batch: 0,
+    channels: 1,
+    length: 2,
+    width: 3,
+    activation: 4,
+    input: 5,
+    weight: 6,
+    bias: 7,
+    state: 8,
+    output: 9,
+    scratch: 10,
   },
   floats: {},
 } as const satisfies Layout;

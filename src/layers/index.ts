@@ -2,7 +2,13 @@
 // of their own on the same memory, compiled with the first layer.
 export type { DType, HostTensor } from "../host-tensor.js";
 export * from "./functions/activations.js";
+export { causalConv1d, type CausalConv1dOptions, type CausalConv1dResult } from "./functions/causal-convolution.js";
 export { crossEntropy, type CrossEntropyOptions } from "./functions/cross-entropy.js";
+export {
+  linearAttention,
+  type LinearAttentionOptions,
+  type LinearAttentionResult,
+} from "./functions/linear-attention.js";
 export { matmul } from "./functions/matmul.js";
 export { avgPool2d, type AvgPool2dOptions, maxPool2d, type MaxPool2dOptions } from "./functions/pooling.js";
 export { logSoftmax, softmax, type SoftmaxOptions } from "./functions/softmax.js";

@@ -13,6 +13,8 @@ export interface LayerKernels {
   convolve(image: number, product: number): void;
   pool(parameters: number): void;
   recur(parameters: number): void;
+  attendLinearly(parameters: number): void;
+  convolveCausally(parameters: number): void;
   normalize(parameters: number): void;
   softmaxRows(
     from: number,

@@ -2,7 +2,7 @@
 import { wrongKind, wrongValue } from "../errors.js";
 import type { AnyTensor } from "../index.js";
 import type { CheckedAttributes } from "./attention-attributes.js";
-import { dtypeOf, equalAxis, integersOf, isResident } from "./inputs.js";
+import { dtypeOf, equalAxis, integersOf, sameKinds } from "./inputs.js";
 
 export const INPUTS = ["Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen"] as const;
 export type NamedInputs = Record<(typeof INPUTS)[number], AnyTensor | undefined>;
@@ -58,7 +58,7 @@ export function checkShapes(named: NamedInputs, attributes: CheckedAttributes): 
   const keyLength = pastLength + k.length;
   checkNonpad(named, q.batch, keyLength);
   checkMask(named.attn_mask, [q.batch, q.heads, q.length, keyLength]);
-  checkKinds(named);
+  sameKinds(named, ["Q", "K", "V", "past_key", "past_value"]);
   return {
     flat,
     queryHeads: q.heads,
@@ -140,21 +140,5 @@ function checkMask(mask: AnyTensor | undefined, scores: readonly number[]): void
       "ERR_SHAPE",
       `attn_mask.shape must broadcast to ${show(scores)}, its last axis at most ${scores[3]}: got ${show(shape)}`,
     );
-  }
-}
-
-/** Q, K, V and the past are of one dtype and on one side. */
-function checkKinds(named: NamedInputs): void {
-  const Q = named.Q!;
-  const dtype = dtypeOf("Q", Q);
-  for (const name of ["K", "V", "past_key", "past_value"] as const) {
-    const tensor = named[name];
-    if (!tensor) continue;
-    const other = dtypeOf(name, tensor);
-    if (other !== dtype) throw wrongKind("ERR_DTYPE", `${name} must be ${dtype}, as Q is: got ${other}`);
-    if (isResident(tensor) !== isResident(Q)) {
-      const kind = (t: AnyTensor) => (isResident(t) ? "a resident Tensor" : "a host tensor");
-      throw wrongKind("ERR_MIXED_KINDS", `${name} must be ${kind(Q)}, as Q is: got ${kind(tensor)}`);
-    }
   }
 }

@@ -121,6 +121,29 @@ export function equalAxis(
   }
 }
 
+/** Throws unless these inputs are on the side of the first, and all but `free` of its dtype. */
+export function sameKinds<Name extends string>(
+  named: Record<Name, AnyTensor | undefined>,
+  names: readonly Name[],
+  free: readonly Name[] = [],
+): void {
+  const [first, ...others] = names as readonly [Name, ...Name[]];
+  const lead = named[first]!;
+  const dtype = dtypeOf(first, lead);
+  for (const name of others) {
+    const tensor = named[name];
+    if (!tensor) continue;
+    const other = dtypeOf(name, tensor);
+    if (other !== dtype && !free.includes(name)) {
+      throw wrongKind("ERR_DTYPE", `${name} must be ${dtype}, as ${first} is: got ${other}`);
+    }
+    if (isResident(tensor) !== isResident(lead)) {
+      const kind = (t: AnyTensor) => (isResident(t) ? "a resident Tensor" : "a host tensor");
+      throw wrongKind("ERR_MIXED_KINDS", `${name} must be ${kind(lead)}, as ${first} is: got ${kind(tensor)}`);
+    }
+  }
+}
+
 /** Tensors in the engine's memory for the length of one call; all but those released are freed at its end. */
 export class Residents {
   readonly #engine: Engine;

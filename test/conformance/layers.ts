@@ -4,6 +4,7 @@ import type { Engine, HostTensor } from "../../src/index.js";
 import * as layers from "../../src/layers/index.js";
 import type { Case } from "./cases.js";
 import { input, only, optional, type Results } from "./inputs.js";
+import { RECURRENT_OPERATORS } from "./recurrent-operators.js";
 
 type Operation = (engine: Engine, test: Case) => Results;
 
@@ -112,6 +113,7 @@ export const LAYER_OPERATIONS: Record<string, Operation> = {
   "nn.TransformerDecoderLayer": decoderLayer,
   bahdanau_attention: bahdanau,
   luong_attention: luong,
+  ...RECURRENT_OPERATORS,
 };
 
 function recurrent(make: (engine: Engine, options: layers.LSTMOptions) => layers.LSTM | layers.GRU): Operation {
