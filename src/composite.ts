@@ -13,13 +13,14 @@ export type Keep = (tensor: Tensor) => Tensor;
 /**
  * @param inputs checked operands, all on one side
  * @param run computes named results from float32 tensors
- * @param narrowed the results that take the dtype of the first input; others are float32
+ * @param narrowed the results that take the dtype of `like`, the first input; others are float32
  */
 export function composite<R extends Record<string, Tensor>>(
   core: Core,
   inputs: readonly Operand[],
   narrowed: readonly (keyof R)[],
   run: (tensors: Tensor[], keep: Keep) => R,
+  like = inputs[0],
 ): { [K in keyof R]: AnyTensor } {
   const resident = sameSide(inputs);
   const temporaries: Tensor[] = [];
@@ -45,10 +46,7 @@ export function composite<R extends Record<string, Tensor>>(
     const results = run(tensors, keep);
     for (const name in results) keep(results[name]!);
     return Object.fromEntries(
-      Object.entries(results).map(([name, tensor]) => [
-        name,
-        give(tensor, narrowed.includes(name) ? inputs[0] : undefined),
-      ]),
+      Object.entries(results).map(([name, tensor]) => [name, give(tensor, narrowed.includes(name) ? like : undefined)]),
     ) as { [K in keyof R]: AnyTensor };
   } catch (error) {
     given.clear();
@@ -59,7 +57,7 @@ export function composite<R extends Record<string, Tensor>>(
 }
 
 /** A float32 tensor: the caller's own, strides and all, where it is one already. */
-function toFloat32(core: Core, input: Operand, keep: Keep): Tensor {
+export function toFloat32(core: Core, input: Operand, keep: Keep): Tensor {
   const code = floatCode(input);
   const { tensor, host } = input;
   if (tensor && code === DTYPE_FLOAT32) return tensor;

@@ -25,15 +25,19 @@ const ENTRIES = {
   "edge-light": "src/edge-light.ts",
   "layers-workerd": "src/layers/workerd.ts",
   "layers-edge-light": "src/layers/edge-light.ts",
+  "onnx-workerd": "src/onnx/workerd.ts",
+  "onnx-edge-light": "src/onnx/edge-light.ts",
 };
-const WITHOUT_REQUIRE = ["workerd", "edge-light", "layers-workerd", "layers-edge-light"];
+const WITHOUT_REQUIRE = Object.keys(ENTRIES).filter((name) => /(workerd|edge-light)$/.test(name));
 /** The name of the chunk that has this module inside. */
 const CHUNKS = {
   "src/errors.ts": "errors",
   "src/checks.ts": "checks",
   "src/engine.ts": "engine",
   "src/engine/embedded.ts": "builds",
-  "src/layers/kernels.ts": "layers-all",
+  "src/layers/kernels.ts": "layers-core",
+  "src/layers/module.ts": "layers-all",
+  "src/onnx/inputs.ts": "onnx-all",
 };
 
 /** @returns what each entry point exports besides types, and esbuild's list of what went in */

@@ -19,7 +19,7 @@ const UNPACKED = 800_000;
 const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^build\/(index|slim|onnx|inspect|layers|threads)\.c?js$/,
-  /^build\/((layers-)?(workerd|edge-light)|layers-all|engine|errors|checks|builds|cli|shared-[a-z-]+)\.js$/,
+  /^build\/((layers-|onnx-)?(workerd|edge-light)|layers-all|layers-core|onnx-all|engine|errors|checks|builds|cli|shared-[a-z-]+)\.js$/,
   /^build\/(simd|relaxed)(-threads)?\.wasm$/,
   /^build\/layers-(simd|relaxed)\.wasm$/,
   /^build\/THIRD-PARTY-NOTICES\.md$/,

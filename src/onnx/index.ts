@@ -1,4 +1,16 @@
 // ONNX operators by name, on the engine: inputs and outputs in the operator's order, absent optional ones null.
+export { Gelu, type GeluAttributes, SwiGLU, Swish, type SwishAttributes } from "./activations.js";
 export { Attention, type AttentionAttributes } from "./attention.js";
 export type { Inputs } from "./inputs.js";
+export { LayerNormalization, type NormalizationAttributes, RMSNormalization } from "./normalization.js";
+export {
+  GRU,
+  type GRUAttributes,
+  LSTM,
+  type LSTMAttributes,
+  type RecurrentAttributes,
+  RNN,
+} from "./recurrent.js";
 export { RotaryEmbedding, type RotaryEmbeddingAttributes } from "./rotary-embedding.js";
+export { LogSoftmax, Softmax, type SoftmaxAttributes } from "./softmax.js";
+export { TensorScatter, type TensorScatterAttributes } from "./tensor-scatter.js";
