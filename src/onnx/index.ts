@@ -1,6 +1,8 @@
 // ONNX operators by name, on the engine: inputs and outputs in the operator's order, absent optional ones null.
 export { Gelu, type GeluAttributes, SwiGLU, Swish, type SwishAttributes } from "./activations.js";
 export { Attention, type AttentionAttributes } from "./attention.js";
+export { FlexAttention, type FlexAttentionAttributes, type Float64Tensor } from "./flex-attention.js";
+export type { OnnxGraph, OnnxNode, OnnxTensor } from "./graph/model.js";
 export type { Inputs } from "./inputs.js";
 export { LayerNormalization, type NormalizationAttributes, RMSNormalization } from "./normalization.js";
 export {

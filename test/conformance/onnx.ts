@@ -8,6 +8,7 @@ type Outputs = readonly (HostTensor | null | undefined)[];
 type Operator = (engine: Engine, inputs: readonly (AnyTensor | null)[], attributes: never) => Outputs;
 
 const OPERATORS = {
+  FlexAttention: onnx.FlexAttention<HostTensor>,
   Gelu: onnx.Gelu<HostTensor>,
   GRU: onnx.GRU<HostTensor>,
   LayerNormalization: onnx.LayerNormalization<HostTensor>,

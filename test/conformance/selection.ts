@@ -15,7 +15,7 @@ export function belongsToTorch({ group }: IndexEntry): boolean {
 }
 
 /** Operators there are no kernels for yet. */
-const WAITING = ["LinearAttention", "CausalConvWithState", "FlexAttention"];
+const WAITING = ["LinearAttention", "CausalConvWithState"];
 
 /** The rule for the onnx folder. */
 export function belongsToOnnx({ op }: IndexEntry): boolean {
