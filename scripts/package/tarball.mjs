@@ -73,6 +73,14 @@ check("tree shaking: slim brings no WebAssembly", async () => {
   return `${(gzipSync(code, { level: 9 }).length / 1000).toFixed(2)} KB`;
 });
 
+check("tree shaking: Attention of onnx brings no layers", async () => {
+  const code = (await minified(`export { Attention } from "attention-wasm/onnx"`, false)).toString();
+  const builds = await readFile("build/layers-core.js", "utf8");
+  const [text] = builds.match(/"[^"]{1000,}"/) ?? [];
+  expect(text && !code.includes(text.slice(1, 500)), "the builds of the layers are inside");
+  return `${(gzipSync(code, { level: 9 }).length / 1000).toFixed(2)} KB`;
+});
+
 check("publint --strict", () =>
   run(process.execPath, [toolPath("publint/src/cli.js"), "--strict", tarball().path]).then(() => undefined),
 );

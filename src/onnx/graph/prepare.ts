@@ -15,10 +15,11 @@ import {
   TYPES,
   type Value,
 } from "./model.js";
+import { MOVING } from "./moving.js";
 import { REDUCTIONS } from "./reductions.js";
 import { SHAPING } from "./shaping.js";
 
-const OPERATORS: Record<string, Operator> = { ...ELEMENTWISE, ...SHAPING, ...REDUCTIONS };
+const OPERATORS: Record<string, Operator> = { ...ELEMENTWISE, ...SHAPING, ...MOVING, ...REDUCTIONS };
 
 /** Elements of the input -> elements of the output, both of the type and shape that `prepare` was given. */
 export type Prepared = (data: Numbers) => Numbers;
