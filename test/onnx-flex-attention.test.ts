@@ -73,7 +73,7 @@ const PROB_MODS: Record<string, Mod> = {
   },
 };
 
-const NODES = 40;
+const NODES = 60;
 for (const build of BUILDS) {
   const test = suite(`onnx: FlexAttention (${build})`);
   const engine = guardedEngine(build);

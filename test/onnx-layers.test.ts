@@ -19,7 +19,7 @@ import { checkOperator, type Operator, refusals } from "./onnx/check-operator.js
 import { hostTensor, operandOf, size } from "./properties/arrays.js";
 import { Random } from "./properties/random.js";
 
-const NODES = 40;
+const NODES = 60;
 const FLOATS: readonly DType[] = ["float32", "float32", "float16", "bfloat16"];
 const shapeOf = (random: Random, rank = random.integer(1, 4)) =>
   Array.from({ length: rank }, () => random.integer(1, 5));

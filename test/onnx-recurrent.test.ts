@@ -10,7 +10,7 @@ import { recurrentNode } from "./onnx/recurrent-node.js";
 import { hostTensor, size } from "./properties/arrays.js";
 import { Random } from "./properties/random.js";
 
-const NODES = 100;
+const NODES = 150;
 const OPERATORS = { RNN, GRU, LSTM };
 
 for (const build of BUILDS) {

@@ -36,10 +36,13 @@ function map(call: Call, type: GraphType, f: Function, values: readonly Value[])
   const shape = broadcastShape(call, values);
   if (values.some(({ data }) => !data)) return { type, shape, data: undefined };
   const data = arrayOf(type, elements(shape));
-  const [a, b, c] = values.map((value) => broadcastTo(value, shape).data!);
-  if (c) for (let i = 0; i < data.length; i++) data[i] = f(a![i]!, b![i]!, c[i]!);
-  else if (b) for (let i = 0; i < data.length; i++) data[i] = f(a![i]!, b[i]!);
-  else for (let i = 0; i < data.length; i++) data[i] = f(a![i]!);
+  // A single element is read in place of a run
+  const step = values.map((value) => (elements(value.shape) === 1 ? 0 : 1));
+  const [a, b, c] = values.map((value, i) => (step[i] === 0 ? value : broadcastTo(value, shape)).data!);
+  const [s, t, u] = step as [number, number, number];
+  if (c) for (let i = 0; i < data.length; i++) data[i] = f(a![i * s]!, b![i * t]!, c[i * u]!);
+  else if (b) for (let i = 0; i < data.length; i++) data[i] = f(a![i * s]!, b[i * t]!);
+  else for (let i = 0; i < data.length; i++) data[i] = f(a![i * s]!);
   return { type, shape, data };
 }
 
