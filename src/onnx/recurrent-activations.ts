@@ -1,6 +1,5 @@
 // The activation functions of ONNX's recurrent operators. What has an exponential in it is computed by the layers' kernels,
 // the rest are single operations on float32.
-import type { Core } from "../engine/core.js";
 import {
   ACTIVATION_ELU,
   ACTIVATION_LEAKY_RELU,
@@ -8,9 +7,8 @@ import {
   ACTIVATION_SIGMOID,
   ACTIVATION_SOFTPLUS,
   ACTIVATION_TANH,
-  CONSTANTS,
 } from "../layers/abi.generated.js";
-import { layerKernels } from "../layers/kernels.js";
+import type { LayerKernels } from "../layers/kernels.js";
 
 export interface Activation {
   readonly name: Name;
@@ -57,21 +55,23 @@ export function takes(name: Name): Pick<Steps, "alpha" | "beta"> {
   return steps;
 }
 
-/** n floats at an address = f of them. */
-export function activateInPlace(core: Core, activation: Activation, address: number, n: number): void {
-  const { name, alpha, beta } = activation;
+/**
+ * n floats at an address = f of them
+ * @param floats all of the memory
+ * @param constants address of CONSTANTS bytes
+ */
+export function activateInPlace(
+  kernels: LayerKernels,
+  floats: Float32Array,
+  { name, alpha, beta }: Activation,
+  address: number,
+  n: number,
+  constants: number,
+): void {
   const { map, kernel, after }: Steps = FUNCTIONS[name];
-  const over = (f: (x: number) => number) => {
-    const x = new Float32Array(core.memory.memory.buffer, address, n);
-    for (let i = 0; i < n; i++) x[i] = f(x[i]!);
-  };
-  if (map) over((x) => map(x, alpha, beta));
-  if (kernel !== undefined) {
-    core.call((scope) => {
-      // Softplus takes its beta here
-      const factor = name === "Softplus" ? 1 : alpha;
-      layerKernels(core).activate(kernel, address, address, n, factor, scope.allocate(CONSTANTS));
-    });
-  }
-  if (after) over((x) => after(x, alpha));
+  const [first, last] = [address / 4, address / 4 + n];
+  if (map) for (let i = first; i < last; i++) floats[i] = map(floats[i]!, alpha, beta);
+  // Softplus takes its beta here
+  if (kernel !== undefined) kernels.activate(kernel, address, address, n, name === "Softplus" ? 1 : alpha, constants);
+  if (after) for (let i = first; i < last; i++) floats[i] = after(floats[i]!, alpha);
 }

@@ -2,13 +2,12 @@
 // default, peepholes, coupled gates, clipping, other activations. Products and exponentials are the layers' kernels.
 //
 // Gates lie one after the other, [gate][T][B][H], so that a step of one gate is one run of floats.
-import type { Keep } from "../composite.js";
-import type { Core } from "../engine/core.js";
+import type { CallScope, Core } from "../engine/core.js";
+import { writeBlock } from "../engine/kernels.js";
 import type { Tensor } from "../index.js";
-import { MATRIX_COLUMNS } from "../layers/abi.generated.js";
+import { CONSTANTS, gemmParameters, MATRIX_COLUMNS } from "../layers/abi.generated.js";
 import { layerKernels } from "../layers/kernels.js";
 import { multiply } from "../layers/product.js";
-import { blank } from "../layers/temporaries.js";
 import { activateInPlace } from "./recurrent-activations.js";
 import type { CheckedRecurrent } from "./recurrent-attributes.js";
 
@@ -40,78 +39,117 @@ export interface Direction {
 }
 
 /** Writes h, c and every step's output. */
-export function runSteps(core: Core, checked: CheckedRecurrent, d: Direction, keep: Keep): void {
-  const { batch, hidden, gates, length } = d;
-  const n = batch * hidden;
-  const view = (address: number, count = n) => new Float32Array(core.memory.memory.buffer, address, count);
-  const kernels = layerKernels(core);
-  const inputs = keep(blank(core, [gates, length, batch, hidden])).address;
-  projectInputs(core, checked, d, inputs, keep);
-  const matrix = kernels.packedBytes(hidden, hidden) >>> 0;
-  const packed = keep(blank(core, [gates, matrix / 4])).address;
-  for (let g = 0; g < gates; g++) {
-    const from = d.recurrent + g * hidden * hidden * 4;
-    kernels.packMatrix(from, hidden * 4, MATRIX_COLUMNS, hidden, hidden, packed + g * matrix);
-  }
-  const resetBias = keep(blank(core, [hidden])).address;
-  view(resetBias, hidden).set(d.bias?.[1].subarray(2 * hidden, 3 * hidden) ?? new Float32Array(hidden));
-  const [next, nextC, scratch] = [0, 1, 2].map(() => keep(blank(core, [batch, hidden])).address) as [
-    number,
-    number,
-    number,
-  ];
-
-  /** to (+)= from [B, H] times the recurrent matrix of gate g, transposed. */
-  const recur = (g: number, from: number, to: number, bias?: number) =>
-    multiply(core, {
-      rows: batch,
-      columns: hidden,
-      depth: hidden,
-      a: from,
-      aRow: hidden * 4,
-      b: packed + g * matrix,
-      c: to,
-      cRow: hidden * 4,
-      ...(bias === undefined ? { accumulate: 1 } : { bias }),
+export function runSteps(core: Core, checked: CheckedRecurrent, d: Direction): void {
+  core.call((scope) => {
+    const { batch, hidden, gates, length } = d;
+    const inputs = scope.allocate(gates * length * batch * hidden * 4);
+    projectInputs(core, scope, checked, d, inputs);
+    const [next, nextC, scratch] = [0, 1, 2].map(() => scope.allocate(batch * hidden * 4)) as [number, number, number];
+    const resetBias = scope.copyIn(d.bias?.[1].subarray(2 * hidden, 3 * hidden) ?? new Float32Array(hidden));
+    const products = Array.from({ length: gates }, (_, g) => {
+      if (checked.cell !== "GRU" || g < 2) return recurrentProduct(core, scope, d, g, d.h);
+      return checked.linearBeforeReset
+        ? recurrentProduct(core, scope, d, g, d.h, resetBias)
+        : recurrentProduct(core, scope, d, g, scratch);
     });
+    const constants = scope.allocate(CONSTANTS);
+    takeSteps(core, checked, d, { inputs, products, next, nextC, scratch, constants });
+  });
+}
+
+/** A parameter block of `from` [B, H] times the recurrent matrix of gate g: with a bias, or else added to what is there. */
+function recurrentProduct(
+  core: Core,
+  scope: CallScope,
+  { batch, hidden, recurrent }: Direction,
+  g: number,
+  from: number,
+  bias?: number,
+): number {
+  const kernels = layerKernels(core);
+  const packed = scope.allocate(kernels.packedBytes(hidden, hidden) >>> 0);
+  kernels.packMatrix(recurrent + g * hidden * hidden * 4, hidden * 4, MATRIX_COLUMNS, hidden, hidden, packed);
+  const fields = {
+    batch: 1,
+    rows: batch,
+    columns: hidden,
+    depth: hidden,
+    a: from,
+    aRow: hidden * 4,
+    b: packed,
+    cRow: hidden * 4,
+    ...(bias === undefined ? { accumulate: 1 } : { bias }),
+  };
+  const block = scope.block(gemmParameters, fields);
+  const scratch = scope.allocate(kernels.gemmScratch(block) >>> 0);
+  writeBlock(core.memory.memory, block, gemmParameters, { ...fields, scratch });
+  return block;
+}
+
+/** Addresses of what the steps work on. */
+interface Workspace {
+  /** Of every gate and step, W x with its biases: [gate][T][B][H]. */
+  readonly inputs: number;
+  /** Of every gate a parameter block, without its `c`. */
+  readonly products: readonly number[];
+  readonly next: number;
+  readonly nextC: number;
+  readonly scratch: number;
+  readonly constants: number;
+}
+
+/** Allocates nothing: one view of the memory serves all steps. */
+function takeSteps(core: Core, checked: CheckedRecurrent, d: Direction, workspace: Workspace): void {
+  const { batch, hidden, gates, length } = d;
+  const { inputs, products, next, nextC, scratch, constants } = workspace;
+  const n = batch * hidden;
+  const kernels = layerKernels(core);
+  const { buffer } = core.memory.memory;
+  const [floats, words] = [new Float32Array(buffer), new Uint32Array(buffer)];
+  const copy = (to: number, from: number) => floats.copyWithin(to / 4, from / 4, from / 4 + n);
+
+  const recur = (g: number, to: number) => {
+    words[products[g]! / 4 + gemmParameters.integers.c] = to;
+    kernels.gemm(products[g]!);
+  };
   const activate = (f: number, at: number) => {
     const { clip } = checked;
     if (clip !== undefined) {
-      const x = view(at);
-      for (let i = 0; i < n; i++) x[i] = Math.min(Math.max(x[i]!, -clip), clip);
+      for (let i = at / 4; i < at / 4 + n; i++) floats[i] = Math.min(Math.max(floats[i]!, -clip), clip);
     }
-    activateInPlace(core, checked.activations[d.way]![f]!, at, n);
+    activateInPlace(kernels, floats, checked.activations[d.way]![f]!, at, n, constants);
   };
   /** x_i = f(x_i, y_i, z_i) */
   const combine = (x: number, y: number, z: number, f: (x: number, y: number, z: number, i: number) => number) => {
-    const [a, b, c] = [view(x), view(y), view(z)];
-    for (let i = 0; i < n; i++) a[i] = f(a[i]!, b[i]!, c[i]!, i);
+    for (let i = 0, a = x / 4, b = y / 4, c = z / 4; i < n; i++, a++, b++, c++) {
+      floats[a] = f(floats[a]!, floats[b]!, floats[c]!, i);
+    }
   };
 
   const steps: Record<CheckedRecurrent["cell"], (at: readonly number[]) => void> = {
     RNN: ([x]) => {
-      recur(0, d.h, x!);
+      recur(0, x!);
       activate(0, x!);
-      view(next).set(view(x!));
+      copy(next, x!);
     },
     GRU: ([z, r, x]) => {
       for (const [g, at] of [z!, r!].entries()) {
-        recur(g, d.h, at);
+        recur(g, at);
         activate(0, at);
       }
       if (checked.linearBeforeReset) {
-        recur(2, d.h, scratch, resetBias);
+        recur(2, scratch);
         combine(x!, r!, scratch, (x, r, u) => x + r * u);
       } else {
         combine(scratch, r!, d.h, (_, r, h) => r * h);
-        recur(2, scratch, x!);
+        recur(2, x!);
       }
       activate(1, x!);
-      view(next).set(view(x!));
+      copy(next, x!);
       combine(next, z!, d.h, (x, z, h) => (1 - z) * x + z * h);
     },
     LSTM: ([i, o, f, x]) => {
-      for (const [g, at] of [i!, o!, f!, x!].entries()) recur(g, d.h, at);
+      for (const [g, at] of [i!, o!, f!, x!].entries()) recur(g, at);
       const peep = (at: number, cell: number, gate: number) => {
         const P = d.peepholes;
         if (P) combine(at, cell, cell, (x, c, _, j) => x + P[gate * hidden + (j % hidden)]! * c);
@@ -125,12 +163,12 @@ export function runSteps(core: Core, checked: CheckedRecurrent, d: Direction, ke
         activate(0, f!);
       }
       activate(1, x!);
-      view(nextC).set(view(d.c));
+      copy(nextC, d.c);
       combine(nextC, f!, f!, (c, f) => c * f);
       combine(nextC, i!, x!, (c, i, x) => c + i * x);
       peep(o!, nextC, 1);
       activate(0, o!);
-      view(next).set(view(nextC));
+      copy(next, nextC);
       activate(2, next);
       combine(next, o!, o!, (h, o) => h * o);
     },
@@ -140,31 +178,30 @@ export function runSteps(core: Core, checked: CheckedRecurrent, d: Direction, ke
     const t = checked.reversed[d.way] ? length - 1 - step : step;
     const at = Array.from({ length: gates }, (_, g) => inputs + (g * length + t) * n * 4);
     steps[checked.cell](at);
-    const output = view(d.output + t * d.outputStep);
     for (let b = 0; b < batch; b++) {
       const row = b * hidden;
+      const output = (d.output + t * d.outputStep) / 4 + row;
       if (d.lengths && d.lengths[b]! <= t) {
-        output.fill(0, row, row + hidden);
+        floats.fill(0, output, output + hidden);
         continue;
       }
-      const h = view(next).subarray(row, row + hidden);
-      view(d.h).set(h, row);
-      output.set(h, row);
-      if (d.c) view(d.c).set(view(nextC).subarray(row, row + hidden), row);
+      const from = next / 4 + row;
+      floats.copyWithin(output, from, from + hidden);
+      floats.copyWithin(d.h / 4 + row, from, from + hidden);
+      if (d.c) floats.copyWithin(d.c / 4 + row, nextC / 4 + row, nextC / 4 + row + hidden);
     }
   }
 }
 
 /** W x of every gate and step, with the biases that do not pass through a reset gate. */
-function projectInputs(core: Core, checked: CheckedRecurrent, d: Direction, inputs: number, keep: Keep): void {
+function projectInputs(core: Core, scope: CallScope, checked: CheckedRecurrent, d: Direction, inputs: number): void {
   const { batch, hidden, gates, length, features } = d;
-  const bias = keep(blank(core, [gates * hidden])).address;
   const afterReset = checked.cell === "GRU" && checked.linearBeforeReset ? 2 * hidden : gates * hidden;
   const sums = Float32Array.from({ length: gates * hidden }, (_, i) => {
     if (!d.bias) return 0;
     return d.bias[0][i]! + (i < afterReset ? d.bias[1][i]! : 0);
   });
-  new Float32Array(core.memory.memory.buffer, bias, sums.length).set(sums);
+  const bias = scope.copyIn(sums);
   for (let g = 0; g < gates; g++) {
     multiply(core, {
       rows: length * batch,

@@ -190,7 +190,7 @@ function run(
       outputStep: ways * batch * hidden * 4,
     };
     if (hasKernel(checked, direction)) runKernel(core, checked, direction, keep);
-    else runSteps(core, checked, direction, keep);
+    else runSteps(core, checked, direction);
   }
   const states = { Y_h: swap(h), ...(c && { Y_c: swap(c) }) };
   const outputs = checked.batchFirst ? keep(permuted(core, Y, [2, 0, 1, 3])) : Y;
