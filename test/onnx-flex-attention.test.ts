@@ -195,6 +195,7 @@ function checkErrors(engine: Engine): void {
   const q = zeros(1, 2, 3, 4);
   fails("ERR_ARGUMENT_TYPE", /^V must be a tensor: got undefined/, [q, q]);
   fails("ERR_SHAPE", /^K.shape must have 4 axes, \[batch, heads, length, size\]: got \[3, 4\]/, [q, zeros(3, 4), q]);
+  fails("ERR_SHAPE", /^Q.shape\[3\] must be at least 1: got 0/, [zeros(1, 2, 3, 0), q, q]);
   fails("ERR_SHAPE", /^K.shape\[0\] must equal Q.shape\[0\]: expected 1, got 2/, [q, zeros(2, 2, 3, 4), q]);
   fails("ERR_SHAPE", /^K.shape\[3\] must equal Q.shape\[3\]: expected 4, got 5/, [q, zeros(1, 2, 3, 5), q]);
   fails("ERR_SHAPE", /^V.shape\[1\] must equal K.shape\[1\]: expected 2, got 1/, [q, q, zeros(1, 1, 3, 4)]);

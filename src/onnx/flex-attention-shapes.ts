@@ -26,6 +26,7 @@ export function checkFlexShapes(inputs: readonly Named[]): FlexSizes {
   }
   const [Q, K, V] = inputs.map(({ shape }) => shape) as [readonly number[], readonly number[], readonly number[]];
   const [batch, heads, queries, headSize] = Q as [number, number, number, number];
+  if (headSize === 0) throw wrongValue("ERR_SHAPE", `Q.shape[3] must be at least 1: got ${headSize}`);
   equalAxis("K", K, 0, batch, "Q.shape[0]");
   equalAxis("V", V, 0, batch, "Q.shape[0]");
   equalAxis("K", K, 3, headSize, "Q.shape[3]");
