@@ -61,7 +61,7 @@ export function composite<R extends Record<string, Tensor>>(
 }
 
 /** A float32 tensor: the caller's own, strides and all, where it is one already. */
-function toFloat32(core: Core, input: Operand, keep: Keep): Tensor {
+export function toFloat32(core: Core, input: Operand, keep: Keep): Tensor {
   const code = floatCode(input);
   const { tensor, host } = input;
   if (tensor && code === DTYPE_FLOAT32) return tensor;

@@ -2,10 +2,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Engine, type HostTensor, loadSync, type Tensor } from "../src/index.js";
-import { Attention, type AttentionAttributes, RotaryEmbedding } from "../src/onnx/index.js";
+import { Attention, RotaryEmbedding } from "../src/onnx/index.js";
 import { attention as oracle } from "../src/reference/index.js";
 import { BUILDS } from "./builds.js";
-import { halfUlp, numbersOf } from "./conformance/tolerance.js";
+import { numbersOf } from "./conformance/tolerance.js";
+import { near, type Operator, refusals } from "./onnx/check-operator.js";
 import { type OnnxNode, randomNode } from "./onnx/random-node.js";
 import { assertSameBits, hostTensor } from "./properties/arrays.js";
 import { Random } from "./properties/random.js";
@@ -103,35 +104,11 @@ function checkNode(engine: Engine, node: OnnxNode): void {
   assert.is(engine.info.memory.used, used, `memory in use: ${where}`);
 }
 
-function near(got: HostTensor, want: ArrayLike<number>, bound: number, where: string): void {
-  const numbers = numbersOf(got);
-  assert.is(numbers.length, want.length, where);
-  for (let i = 0; i < want.length; i++) {
-    const [x, y] = [numbers[i]!, want[i]!];
-    if (x === y) continue;
-    const allowed = bound * (1 + Math.abs(y)) + halfUlp(y, got.dtype);
-    assert.ok(Number.isFinite(y) && Math.abs(x - y) <= allowed, `[${i}] is ${x}, expected ${y}: ${where}`);
-  }
-}
-
 function checkErrors(engine: Engine): void {
   const zeros = (...shape: number[]) => hostTensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
   const half = hostTensor(new Float32Array(48), [1, 2, 3, 8], "float16");
   const q = zeros(1, 2, 3, 8);
-  const fails = (code: string, message: RegExp, inputs: unknown, attributes: unknown = {}) => {
-    const used = engine.info.memory.used;
-    try {
-      Attention(engine, inputs as HostTensor[], attributes as AttentionAttributes);
-    } catch (error) {
-      const { name, code: got, message: text } = error as Error & { code: string };
-      assert.is(got, code, text);
-      assert.match(text, message);
-      assert.ok(name === "TypeError" || name === "RangeError");
-      assert.is(engine.info.memory.used, used);
-      return;
-    }
-    assert.unreachable(`nothing was thrown for ${message}`);
-  };
+  const fails = refusals(engine, Attention as Operator);
   const ids = (...n: number[]) => ({ data: BigInt64Array.from(n, BigInt), shape: [n.length] });
   fails("ERR_UNKNOWN_OPTION", /no attribute 'local_window_size'/, [q, q, q], { local_window_size: 2 });
   fails("ERR_ARGUMENT_TYPE", /^inputs must be an array/, q);

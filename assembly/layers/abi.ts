@@ -22,6 +22,7 @@ export const ACTIVATION_RELU: i32 = 1;
 export const ACTIVATION_GELU: i32 = 2;
 /** Its approximation by tanh. */
 export const ACTIVATION_GELU_TANH: i32 = 3;
+/** x sigmoid(alpha x) */
 export const ACTIVATION_SILU: i32 = 4;
 export const ACTIVATION_TANH: i32 = 5;
 export const ACTIVATION_SIGMOID: i32 = 6;
@@ -37,7 +38,7 @@ export const ACTIVATION_EXP: i32 = 11;
 
 export const BINARY_ADD: i32 = 0;
 export const BINARY_MULTIPLY: i32 = 1;
-/** silu(a) b (Shazeer 2020, SwiGLU) */
+/** a sigmoid(alpha a) b (Shazeer 2020, SwiGLU) */
 export const BINARY_SWIGLU: i32 = 2;
 /** a + alpha (b - a) */
 export const BINARY_LERP: i32 = 3;
@@ -148,6 +149,9 @@ export class NormParameters {
   /** f32 [width], or 0 */
   weight: usize;
   bias: usize;
+  /** f32 [rows], or 0: what was subtracted, and what it was multiplied with. */
+  mean: usize;
+  inverseDeviation: usize;
 }
 
 /** to = from in another order of axes. */

@@ -49,7 +49,7 @@ export function sigmoid(x: v128, constants: usize): v128 {
   }
 }
 @unmanaged @final class Silu {
-  @inline of(x: v128, _a: v128, c: usize): v128 { return f32x4.mul(x, sigmoid(x, c)); }
+  @inline of(x: v128, a: v128, c: usize): v128 { return f32x4.mul(x, sigmoid(f32x4.mul(x, a), c)); }
 }
 @unmanaged @final class Tanh {
   @inline of(x: v128, _a: v128, c: usize): v128 { return tanh(x, c); }
@@ -123,7 +123,7 @@ function combine(kind: i32, x: v128, y: v128, alpha: v128, constants: usize): v1
   if (kind == BINARY_ADD) return f32x4.add(x, y);
   if (kind == BINARY_MULTIPLY) return f32x4.mul(x, y);
   if (kind == BINARY_LERP) return madd(f32x4.sub(y, x), alpha, x);
-  return f32x4.mul(f32x4.mul(x, sigmoid(x, constants)), y);
+  return f32x4.mul(f32x4.mul(x, sigmoid(f32x4.mul(x, alpha), constants)), y);
 }
 
 /**

@@ -43,7 +43,7 @@ export function convolveCausally(parameters: usize): void {
 /** Activates what lies from `from` to `end` where that is more than so many bytes: rows may be of one element each. */
 function activated(P: CausalConvParameters, from: usize, end: usize, bytes: usize): usize {
   if (end - from <= bytes) return from;
-  if (P.activation != ACTIVATION_NONE) activateRow(P.activation, from, from, <i32>((end - from) >> 2), 0, P.scratch);
+  if (P.activation != ACTIVATION_NONE) activateRow(P.activation, from, from, <i32>((end - from) >> 2), 1, P.scratch);
   return end;
 }
 

@@ -42,6 +42,8 @@ export function normalize(parameters: usize): void {
   for (let row = 0; row < P.rows; row++, x += P.inputRow, y += bytes) {
     const mean = P.rootMeanSquare ? 0 : sumRow(x, n, 0, false) / <f64>n;
     const factor = 1 / sqrt(sumRow(x, n, mean, true) / <f64>n + <f64>P.epsilon);
+    if (P.mean) store<f32>(P.mean + (<usize>row << 2), <f32>mean);
+    if (P.inverseDeviation) store<f32>(P.inverseDeviation + (<usize>row << 2), <f32>factor);
     const center = f64x2.splat(mean);
     const scale = f64x2.splat(factor);
     let at: usize = 0;

@@ -25,15 +25,19 @@ const ENTRIES = {
   "edge-light": "src/edge-light.ts",
   "layers-workerd": "src/layers/workerd.ts",
   "layers-edge-light": "src/layers/edge-light.ts",
+  "onnx-workerd": "src/onnx/workerd.ts",
+  "onnx-edge-light": "src/onnx/edge-light.ts",
 };
-const WITHOUT_REQUIRE = ["workerd", "edge-light", "layers-workerd", "layers-edge-light"];
+const WITHOUT_REQUIRE = Object.keys(ENTRIES).filter((name) => /(workerd|edge-light)$/.test(name));
 /** The name of the chunk that has this module inside. */
 const CHUNKS = {
   "src/errors.ts": "errors",
   "src/checks.ts": "checks",
   "src/engine.ts": "engine",
   "src/engine/embedded.ts": "builds",
-  "src/layers/kernels.ts": "layers-all",
+  "src/layers/kernels.ts": "layers-core",
+  "src/layers/module.ts": "layers-all",
+  "src/onnx/inputs.ts": "onnx-all",
 };
 
 /** @returns what each entry point exports besides types, and esbuild's list of what went in */
@@ -150,15 +154,22 @@ function typesOfDoor(source, exported, declarations) {
   const all = [...declarations.values()].join("");
   const values = exported.filter((value) => new RegExp(`export declare \\w+ (class )?${value}\\b`).test(all));
   const module = `./${source.replace(/^src\/(.*)\.ts$/, "$1.js")}`;
-  const classes = [...declarations.values()].flatMap((text) =>
-    [...text.matchAll(/export declare class (\w+)/g)].map((match) => match[1]),
-  );
+  // Of one name, what the entry's own folder declares: LSTM is a class of layers and a function of onnx
+  const folder = source.replace(/^src\/|[^/]+$/g, "");
+  const own = [...declarations]
+    .filter(([path]) => path.startsWith(folder))
+    .map(([, text]) => text)
+    .join("");
+  const isClass = (value) => {
+    const declared = new RegExp(`export declare (?:abstract )?(\\w+) ${value}\\b`);
+    return (own.match(declared) ?? all.match(declared))?.[1] === "class";
+  };
   const mode = 'with { "resolution-mode": "import" }';
   return [
     `import type * as esm from "${module}" ${mode};`,
     `export type * from "${module}" ${mode};`,
     ...values.map((value) => `export declare const ${value}: typeof esm.${value};`),
-    ...values.filter((value) => classes.includes(value)).map((value) => `export type ${value} = esm.${value};`),
+    ...values.filter(isClass).map((value) => `export type ${value} = esm.${value};`),
     "",
   ].join("\n");
 }

@@ -67,6 +67,21 @@ check("workerd: layers, from modules that are imported", async () => {
   return attended(await (await requestOf(await wrangler(folder, "worker.js")))("/"));
 });
 
+check("workerd: an ONNX operator on the kernels of the layers", async () => {
+  const worker = WORKER.replace("ENTRY", "attention-wasm").replace(
+    'import { attend } from "./attend.js";',
+    `import { Softmax } from "attention-wasm/onnx";
+       const attend = async ({ load }) => {
+         const engine = await load();
+         const [{ data }] = Softmax(engine, [{ data: Float32Array.of(0, Math.log(3)), shape: [2] }]);
+         const error = Math.abs(data[0] - 0.25);
+         return { ok: error < 1e-6, error, ...engine.info };
+       };`,
+  );
+  const folder = await consumer({ "worker.js": worker });
+  return attended(await (await requestOf(await wrangler(folder, "worker.js")))("/"));
+});
+
 check("workerd: bundled without its condition, the error", async () => {
   const folder = await consumer({ "worker.js": WORKER.replace("ENTRY", "attention-wasm") });
   const { build } = await tool("esbuild");

@@ -19,7 +19,7 @@ const UNPACKED = 800_000;
 const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^build\/(index|slim|onnx|inspect|layers|threads)\.c?js$/,
-  /^build\/((layers-)?(workerd|edge-light)|layers-all|engine|errors|checks|builds|cli|shared-[a-z-]+)\.js$/,
+  /^build\/((layers-|onnx-)?(workerd|edge-light)|layers-all|layers-core|onnx-all|engine|errors|checks|builds|cli|shared-[a-z-]+)\.js$/,
   /^build\/(simd|relaxed)(-threads)?\.wasm$/,
   /^build\/layers-(simd|relaxed)\.wasm$/,
   /^build\/THIRD-PARTY-NOTICES\.md$/,
@@ -70,6 +70,14 @@ check("tree shaking: slim brings no WebAssembly", async () => {
   const builds = await readFile("build/builds.js", "utf8");
   const [text] = builds.match(/"[^"]{1000,}"/) ?? [];
   expect(text && !code.includes(text.slice(1, 500)), "the builds are inside");
+  return `${(gzipSync(code, { level: 9 }).length / 1000).toFixed(2)} KB`;
+});
+
+check("tree shaking: Attention of onnx brings no layers", async () => {
+  const code = (await minified(`export { Attention } from "attention-wasm/onnx"`, false)).toString();
+  const builds = await readFile("build/layers-core.js", "utf8");
+  const [text] = builds.match(/"[^"]{1000,}"/) ?? [];
+  expect(text && !code.includes(text.slice(1, 500)), "the builds of the layers are inside");
   return `${(gzipSync(code, { level: 9 }).length / 1000).toFixed(2)} KB`;
 });
 

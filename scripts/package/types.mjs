@@ -7,7 +7,7 @@ import { consumer, run, toolPath } from "./workplace.mjs";
 const SOURCE = `
 import { type AttentionOptions, BlockMask, createBlockMask, type Engine, type HostTensor, load, loadSync, Tensor } from "attention-wasm";
 import { heatmap, type HeatmapOptions, headDistance, longformerMask } from "attention-wasm/inspect";
-import { Attention } from "attention-wasm/onnx";
+import { Attention, FlexAttention, type LSTMAttributes, LSTM, type OnnxGraph } from "attention-wasm/onnx";
 import { load as loadSlim } from "attention-wasm/slim";
 import { load as loadThreads } from "attention-wasm/threads";
 
@@ -31,6 +31,10 @@ export async function main(module: WebAssembly.Module): Promise<number> {
   const distances: Float32Array = headDistance([weights, engine.tensor(weights)]).data;
   createBlockMask(longformerMask({ window: 2 }), { queryLength: 3, keyLength: svg.length + distances.length });
   const [y] = Attention(engine, [x, x, x], { is_causal: 1 });
+  const recurrent = { direction: "reverse", hidden_size: 4n } satisfies LSTMAttributes;
+  const [, , c]: [HostTensor, HostTensor, HostTensor] = LSTM<HostTensor>(engine, [x, x, x], recurrent);
+  const score_mod: OnnxGraph = { inputs: ["x"], outputs: ["y"], nodes: [{ op: "Abs", inputs: ["x"], outputs: ["y"] }] };
+  FlexAttention(engine, [x, { data: new Float64Array(c.data.length), shape: c.shape }, x], { score_mod });
   return output.shape.length + lse.shape.length + resident.shape.length + (y ? 1 : 0);
 }
 `;

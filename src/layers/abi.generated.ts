@@ -113,7 +113,7 @@ export const poolParameters = {
 } as const satisfies Layout;
 
 export const normParameters = {
-  words: 9,
+  words: 11,
   integers: {
     rows: 0,
     width: 1,
@@ -123,6 +123,8 @@ export const normParameters = {
     output: 6,
     weight: 7,
     bias: 8,
+    mean: 9,
+    inverseDeviation: 10,
   },
   floats: {
     epsilon: 3,

@@ -22,7 +22,7 @@ export function activated(core: Core, x: Tensor, { kind, alpha = 1 }: Activation
 
 /**
  * A new tensor a combined with b, one of BINARY_*; b has the shape of a, or of its last axes, or [1].
- * @param alpha of BINARY_LERP
+ * @param alpha of BINARY_SWIGLU and BINARY_LERP
  */
 export function combined(core: Core, kind: number, a: Tensor, b: Tensor, alpha = 0): Tensor {
   return withTemporaries((keep) => {

@@ -23,9 +23,10 @@ export interface Direction {
   readonly h: number;
   readonly c: number;
   readonly lengths: Int32Array | undefined;
-  /** Address of the first step's output, and bytes from row to row; steps follow each other after B rows. */
+  /** Address of the first step's output, bytes from row to row, and from step to step, by default B rows. */
   readonly output: number;
   readonly outputRow: number;
+  readonly outputStep?: number;
 }
 
 /** Writes the output of every step, and the final h and c over the first ones. */
@@ -57,7 +58,7 @@ export function runDirection(core: Core, d: Direction): void {
       next,
       lengths: d.lengths ? scope.copyIn(d.lengths) : 0,
       output: d.output,
-      outputStep: batch * d.outputRow,
+      outputStep: d.outputStep ?? batch * d.outputRow,
       outputRow: d.outputRow,
       scratch: scope.allocate(CONSTANTS),
     });

@@ -14,6 +14,9 @@ export interface Normalization {
   readonly rootMeanSquare: boolean;
   readonly weight?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
+  /** Tensors of one element per row, which are written. */
+  readonly mean?: Tensor;
+  readonly inverseDeviation?: Tensor;
 }
 
 /** A new tensor: LayerNorm or RMSNorm over the last axes. */
@@ -37,6 +40,8 @@ export function normalized(core: Core, x: Tensor, norm: Normalization): Tensor {
         output: to.address,
         weight: norm.weight?.address ?? 0,
         bias: norm.bias?.address ?? 0,
+        mean: norm.mean?.address ?? 0,
+        inverseDeviation: norm.inverseDeviation?.address ?? 0,
       });
       layerKernels(core).normalize(parameters);
     });

@@ -1,7 +1,7 @@
 // Tensors that live as long as a step of a layer, and what steps are made of: float32 tensors in memory, in and out.
 import type { Core } from "../engine/core.js";
 import type { Keep } from "../composite.js";
-import { elements, isContiguous } from "../shape.js";
+import { broadcastStrides, elements, isContiguous } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { copyParameters } from "./abi.generated.js";
 import { layerKernels } from "./kernels.js";
@@ -40,9 +40,9 @@ export function dense(core: Core, x: Tensor, keep: Keep): Tensor {
   return isContiguous(x.shape, x.strides) ? x : keep(copy(core, x));
 }
 
-/** A row-major copy. */
-export function copy(core: Core, x: Tensor): Tensor {
-  const { shape, strides, address } = x;
+/** A row-major copy; of another shape where the elements are to be read with other strides. */
+export function copy(core: Core, x: Tensor, shape = x.shape, strides = x.strides): Tensor {
+  const { address } = x;
   const to = blank(core, shape);
   if (shape.includes(0)) return to;
   core.call((scope) => {
@@ -56,6 +56,11 @@ export function copy(core: Core, x: Tensor): Tensor {
     layerKernels(core).copyStrided(parameters);
   });
   return to;
+}
+
+/** x broadcast to another shape, row-major. */
+export function expanded(core: Core, x: Tensor, shape: readonly number[]): Tensor {
+  return copy(core, x, shape, broadcastStrides("tensor", x.shape, x.strides, shape));
 }
 
 /** x with axes in another order, row-major. */

@@ -94,10 +94,10 @@ const DTYPES: Record<string, DType> = {
   BigInt64Array: "int64",
 };
 
-/** The elements of an integer tensor as numbers. */
-export function integersOf(name: string, tensor: AnyTensor): Int32Array {
+/** The elements of an integer tensor as numbers; int32 or int64, whichever of the two the operator `names`. */
+export function integersOf(name: string, tensor: AnyTensor, names: DType = "int64"): Int32Array {
   const dtype = dtypeOf(name, tensor);
-  if (dtype !== "int64" && dtype !== "int32") throw wrongKind("ERR_DTYPE", `${name} must be int64: got ${dtype}`);
+  if (dtype !== "int64" && dtype !== "int32") throw wrongKind("ERR_DTYPE", `${name} must be ${names}: got ${dtype}`);
   return Int32Array.from(hostOf(tensor).data as Int32Array | BigInt64Array, Number);
 }
 

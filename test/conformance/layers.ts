@@ -1,10 +1,10 @@
 // The torch groups `mha` and `layers` with attention-wasm/layers: one function per op, weights taken from the case by their
-// names in the state_dict.
+// names in the state_dict. And the operators of ONNX that need the kernels of the layers.
 import type { Engine, HostTensor } from "../../src/index.js";
 import * as layers from "../../src/layers/index.js";
 import type { Case } from "./cases.js";
 import { input, only, optional, type Results } from "./inputs.js";
-import { RECURRENT_OPERATORS } from "./recurrent-operators.js";
+import { ONNX_OPERATIONS } from "./onnx.js";
 
 type Operation = (engine: Engine, test: Case) => Results;
 
@@ -113,7 +113,7 @@ export const LAYER_OPERATIONS: Record<string, Operation> = {
   "nn.TransformerDecoderLayer": decoderLayer,
   bahdanau_attention: bahdanau,
   luong_attention: luong,
-  ...RECURRENT_OPERATORS,
+  ...ONNX_OPERATIONS,
 };
 
 function recurrent(make: (engine: Engine, options: layers.LSTMOptions) => layers.LSTM | layers.GRU): Operation {

@@ -5,6 +5,7 @@ import { Attention, RotaryEmbedding } from "../../src/onnx/index.js";
 import type { Case } from "./cases.js";
 import { input, only, optional, type Results } from "./inputs.js";
 import { LAYER_OPERATIONS } from "./layers.js";
+import { byName } from "./onnx.js";
 import { scaledDotProduct } from "./scaled-dot-product.js";
 import { seed41, seed42, similarityAttention } from "./seed-document.js";
 
@@ -138,11 +139,4 @@ function onnxAttention(engine: Engine, test: Case): Results {
 
 function onnxRotaryEmbedding(engine: Engine, test: Case): Results {
   return byName(test, RotaryEmbedding<HostTensor>(engine, test.inputs, test.attributes));
-}
-
-function byName(test: Case, outputs: readonly (HostTensor | null | undefined)[]): Results {
-  const named = test.outputs.flatMap((expected, i) =>
-    expected && outputs[i] ? [[expected.name, outputs[i]] as const] : [],
-  );
-  return Object.fromEntries(named);
 }

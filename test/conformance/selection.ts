@@ -13,15 +13,3 @@ const TORCH_GROUPS = ["seed", "sdpa", "onnx_form", "mha", "layers"];
 export function belongsToTorch({ group }: IndexEntry): boolean {
   return group !== undefined && TORCH_GROUPS.includes(group);
 }
-
-const ONNX_NAMES = [
-  "test_attention_",
-  "test_rotary_embedding_",
-  "test_linear_attention_",
-  "test_causal_conv_with_state_",
-];
-
-/** The rule for the onnx folder. */
-export function belongsToOnnx({ name }: IndexEntry): boolean {
-  return ONNX_NAMES.some((start) => name.startsWith(start));
-}

@@ -14,6 +14,6 @@ export function swiglu<T extends AnyTensor>(engine: Engine, gate: T, value: T): 
   for (const input of inputs) floatCode(input);
   exactShape(inputs[1], inputs[0].shape);
   return composite(core, inputs, ["output"], ([a, b]) => ({
-    output: combined(core, BINARY_SWIGLU, a!, b!),
+    output: combined(core, BINARY_SWIGLU, a!, b!, 1),
   })).output as T;
 }
