@@ -59,11 +59,17 @@ export interface CheckedHostTensor {
   readonly dtype: DType;
 }
 
-/** What a typed array itself says, whatever a subclass overrides; undefined for anything else. */
-function own(data: unknown, name: "length" | "buffer" | "byteOffset" | typeof Symbol.toStringTag): unknown {
-  const getter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)?.get;
-  return getter && Reflect.apply(getter, data, []);
+/** A reader of what a typed array itself says, whatever a subclass overrides. */
+function own<T>(name: "length" | "buffer" | "byteOffset" | typeof Symbol.toStringTag): (data: unknown) => T {
+  const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)!;
+  return (data) => Reflect.apply(get!, data, []);
 }
+
+const ownLength = own<number>("length");
+const ownBuffer = own<ArrayBuffer & { detached?: boolean }>("buffer");
+const ownOffset = own<number>("byteOffset");
+/** Undefined for anything but typed arrays. */
+const ownTag = own<string | undefined>(Symbol.toStringTag);
 
 const DTYPES_OF: Record<string, readonly DType[]> = {
   Float32Array: ["float32"],
@@ -80,7 +86,7 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
   if (typeof tensor !== "object" || tensor === null || data === undefined || shape === undefined) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be a Tensor or { data, shape }: got ${show(tensor)}`);
   }
-  const array = ArrayBuffer.isView(data) ? (own(data, Symbol.toStringTag) as string | undefined) : undefined;
+  const array = ArrayBuffer.isView(data) ? ownTag(data) : undefined;
   const dtypes = array === undefined ? undefined : DTYPES_OF[array];
   if (!dtypes) {
     throw wrongKind(
@@ -97,8 +103,9 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
   }
   const sizes = Array.isArray(shape) ? [...shape] : shape;
   checkShape(`${name}.shape`, sizes);
-  const length = own(data, "length") as number;
-  if ((own(data, "buffer") as { detached?: boolean }).detached) {
+  const length = ownLength(data);
+  const buffer = ownBuffer(data);
+  if (buffer.detached) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `${name}.data must not be detached: its buffer was transferred`);
   }
   if (elements(sizes) !== length) {
@@ -107,11 +114,7 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
       `${name}.data must have the ${elements(sizes)} elements of its shape ${showShape(sizes)}: it has ${length}`,
     );
   }
-  const bytes = new Uint8Array(
-    own(data, "buffer") as ArrayBuffer,
-    own(data, "byteOffset") as number,
-    length * ELEMENT_BYTES[actual],
-  );
+  const bytes = new Uint8Array(buffer, ownOffset(data), length * ELEMENT_BYTES[actual]);
   return { data, bytes, shape: sizes, dtype: actual };
 }
 
@@ -130,7 +133,7 @@ export function checkShape(name: string, shape: unknown): asserts shape is reado
     }
   }
   // Without its zeros, so that strides of an empty tensor stay in range too
-  if (!Number.isSafeInteger(elements((list as number[]).filter((n) => n !== 0)))) {
+  if (!Number.isSafeInteger((list as number[]).reduce((product, n) => product * (n || 1), 1))) {
     throw wrongValue("ERR_SHAPE", `${name} has too many elements: ${showShape(list as number[])}`);
   }
 }

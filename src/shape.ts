@@ -2,7 +2,9 @@
 import { wrongValue } from "./errors.js";
 
 export function elements(shape: readonly number[]): number {
-  return shape.reduce((n, size) => n * size, 1);
+  let n = 1;
+  for (let axis = 0; axis < shape.length; axis++) n *= shape[axis]!;
+  return n;
 }
 
 /** Strides of a row-major tensor. */

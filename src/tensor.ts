@@ -17,13 +17,15 @@ class Storage {
   owners = 0;
   readonly core: Core;
   readonly address: number;
+  readonly #bytes: number;
   constructor(core: Core, bytes: number) {
     this.core = core;
+    this.#bytes = bytes;
     this.address = core.memory.allocate(bytes);
   }
   release(): void {
     this.owners--;
-    if (this.owners === 0 && !this.core.closed) this.core.memory.free(this.address);
+    if (this.owners === 0 && !this.core.closed) this.core.memory.free(this.address, this.#bytes);
   }
 }
 
@@ -49,8 +51,8 @@ export class Tensor {
     dtype: DType,
   ) {
     this.#storage = storage;
-    this.shape = Object.freeze([...shape]);
-    this.strides = Object.freeze([...strides]);
+    this.shape = Object.freeze(shape);
+    this.strides = Object.freeze(strides);
     this.#offset = offset;
     this.dtype = dtype;
     storage.owners++;
@@ -152,7 +154,7 @@ export class Tensor {
     if (!isContiguous(this.shape, this.strides)) {
       throw wrongValue("ERR_SHAPE", "only a contiguous tensor can be reshaped: call contiguous() first");
     }
-    return this.#view(shape, contiguousStrides(shape), this.#offset);
+    return this.#view([...shape], contiguousStrides(shape), this.#offset);
   }
 
   /** A copy whose elements lie in row-major order. */

@@ -171,8 +171,8 @@ for (const build of BUILDS) {
         assert.is(got[i], want[i], `${dtype} of ${words[i]!.toString(16)}`);
       }
     }
-    memory.free(from);
-    memory.free(to);
+    memory.free(from, n * 4);
+    memory.free(to, n * 2);
   });
 
   test("float16 and bfloat16 tokens go into every dtype", () => {

@@ -235,7 +235,7 @@ for (const build of BUILDS) {
         pinned,
         sinks: sinks ? scope.copyIn(sinks.data) : 0,
       });
-      engine.core.compute(scope, "forward", parameters, 1);
+      engine.core.compute(scope, parameters, engine.core.job(scope, "forward", parameters, 1));
       const { buffer } = engine.core.memory.memory;
       const bounds = decodeBounds(query, pages.key, pages.value, scale, dtype, want);
       const name = `${[B, Hk, G, Sq, Sk, D, Dv]} left ${left} pinned ${pinned} softcap ${softcap} ${sinks && "sinks"}`;

@@ -8,27 +8,22 @@ const GUARD = 64;
 const GUARD_BYTE = 0xa5;
 
 export class GuardedMemory extends LinearMemory {
-  #lengths = new Map<number, number>();
-
   override allocate(bytes: number): number {
     const address = super.allocate(bytes + 2 * GUARD) + GUARD;
     const all = new Uint8Array(this.memory.buffer, address - GUARD, bytes + 2 * GUARD);
     all.fill(GUARD_BYTE);
     // 0xffffffff is a NaN; as an integer it would send a kernel far away
     all.fill(0xff, GUARD, GUARD + bytes);
-    this.#lengths.set(address, bytes);
     return address;
   }
 
-  override free(address: number): void {
-    const bytes = this.#lengths.get(address)!;
+  override free(address: number, bytes: number): void {
     const all = new Uint8Array(this.memory.buffer, address - GUARD, bytes + 2 * GUARD);
     for (let i = 0; i < GUARD; i++) {
       if (all[i] !== GUARD_BYTE) throw new Error(`written ${GUARD - i} bytes before a buffer of ${bytes}`);
       if (all[GUARD + bytes + i] !== GUARD_BYTE) throw new Error(`written ${i} bytes past a buffer of ${bytes}`);
     }
-    this.#lengths.delete(address);
-    super.free(address - GUARD);
+    super.free(address - GUARD, bytes + 2 * GUARD);
   }
 }
 

@@ -16,9 +16,10 @@ test("random allocations never overlap, and all memory comes back", () => {
   for (let step = 0; step < 4000; step++) {
     if (live.size > 0 && random() < 0.48) {
       const address = [...live.keys()][Math.floor(random() * live.size)]!;
-      used -= Math.max(64, Math.ceil(live.get(address)! / 64) * 64);
+      const bytes = live.get(address)!;
+      used -= Math.max(64, Math.ceil(bytes / 64) * 64);
       live.delete(address);
-      memory.free(address);
+      memory.free(address, bytes);
     } else {
       const bytes = Math.floor(random() ** 4 * 200000);
       const address = memory.allocate(bytes);
@@ -34,7 +35,9 @@ test("random allocations never overlap, and all memory comes back", () => {
     assert.is(memory.info.used, used);
     assert.is(memory.info.peak, peak);
   }
-  for (const address of live.keys()) memory.free(address);
+  const [first] = live;
+  for (const [address, bytes] of live) memory.free(address, bytes);
+  assert.throws(() => memory.free(...first!), /no allocation/);
   assert.is(memory.info.used, 0);
   // One block again: everything reserved can be had at once
   const { reserved } = memory.info;

@@ -11,7 +11,7 @@ import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStrid
 import { accumulateValues } from "./products";
 import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
-import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
+import { largest, NO_MAXIMUM, onlineSoftmax } from "./softmax";
 import { decodeEnd, decodeTiles } from "./splits";
 import { layOut, openWorkspace, paddedValueDim, Workspace } from "./workspace";
 
@@ -115,7 +115,10 @@ function visitBlock(
     const skipped = <usize>(from - begin);
     rawScores(P, W, key + skipped * kStride, kStride, count, W.queries + (<usize>(r * P.headDim) << 2));
     if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biases, STAGE_MASKED);
-    if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(P, W, from, count, low, high);
+    const cut = highest(low, LANES) > from || lowest(high, LANES) < to - 1;
+    if (cut) applyIntervals(P, W, from, count, low, high);
+    // A plain product has told the largest score already
+    if (cut || !late) largest(W.scores, count, W.alpha);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,

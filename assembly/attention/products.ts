@@ -3,76 +3,121 @@
 // One lane holds one query, so every step of the softmax between the two is vertical. Accumulators are named locals:
 // a register tile in an array or a class would live in memory (docs/kernels.md has the numbers). Rows past the end of
 // a block alias the last row: they are computed and then not looked at, so there are no edge kernels.
-import { madd } from "../simd/math";
-
-/** Keys in the register tile: without fused multiply-adds a product needs a register of its own. */
-const SCORE_TILE: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+import { madd, maximum } from "../simd/math";
 
 /**
  * scores [n rounded up to the register tile][8] = products of n keys with 8 queries.
- * One step of D per turn: with two, V8 gathers the products of each accumulator and spills. Pointers are sums and masks
- * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md).
  * @param key f32 [n][D], rows `stride` bytes apart
  * @param queries f32 [D][8]
+ * @param highest f32 [8], becomes the largest score of each query
  */
-export function scoreTile(key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize): void {
+export function scoreTile(
+  key: usize, stride: usize, n: i32, queries: usize, D: i32, scores: usize, highest: usize,
+): void {
+  v128.store(highest, f32x4.splat(-Infinity));
+  v128.store(highest, f32x4.splat(-Infinity), 16);
   const end = queries + (<usize>D << 5);
-  for (let j = 0; j < n; j += SCORE_TILE, key += <usize>SCORE_TILE * stride, scores += <usize>SCORE_TILE * 32) {
-    const rows = n - j;
-    let k0 = key & ~3;
-    let k1 = k0 + (rows > 1 ? stride : 0);
-    let k2 = k1 + (rows > 2 ? stride : 0);
-    let k3 = k2 + (rows > 3 ? stride : 0);
-    let k4 = k3 + (rows > 4 ? stride : 0);
-    let k5 = k4 + (rows > 5 ? stride : 0);
-    const zero = f32x4.splat(0);
-    let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
-    let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
-    for (let q = queries & ~15; q < end; q += 32) {
-      const qa = v128.load(q);
-      const qb = v128.load(q, 16);
-      let k = v128.load_splat<f32>(k0);
-      a0 = madd(qa, k, a0);
-      b0 = madd(qb, k, b0);
-      k = v128.load_splat<f32>(k1);
-      a1 = madd(qa, k, a1);
-      b1 = madd(qb, k, b1);
-      k = v128.load_splat<f32>(k2);
-      a2 = madd(qa, k, a2);
-      b2 = madd(qb, k, b2);
-      k = v128.load_splat<f32>(k3);
-      a3 = madd(qa, k, a3);
-      b3 = madd(qb, k, b3);
-      if (SCORE_TILE == 6) {
-        k = v128.load_splat<f32>(k4);
-        a4 = madd(qa, k, a4);
-        b4 = madd(qb, k, b4);
-        k = v128.load_splat<f32>(k5);
-        a5 = madd(qa, k, a5);
-        b5 = madd(qb, k, b5);
-        k4 += 4;
-        k5 += 4;
-      }
-      k0 += 4;
-      k1 += 4;
-      k2 += 4;
-      k3 += 4;
-    }
-    v128.store(scores, a0);
-    v128.store(scores, b0, 16);
-    v128.store(scores, a1, 32);
-    v128.store(scores, b1, 48);
-    v128.store(scores, a2, 64);
-    v128.store(scores, b2, 80);
-    v128.store(scores, a3, 96);
-    v128.store(scores, b3, 112);
-    if (SCORE_TILE == 6) {
-      v128.store(scores, a4, 128);
-      v128.store(scores, b4, 144);
-      v128.store(scores, a5, 160);
-      v128.store(scores, b5, 176);
-    }
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    // Six keys at a time, and four where they waste less at the end of a block
+    const rest = n % 6;
+    const fours = rest == 5 ? 0 : rest > 0 && rest < 3 && n > 6 ? rest + 6 : rest;
+    const sixes = n - fours;
+    sixKeys(key, stride, sixes, queries, end, scores, highest);
+    n = fours;
+    key += <usize>sixes * stride;
+    scores += <usize>sixes << 5;
   }
+  fourKeys(key, stride, n, queries, end, scores, highest);
+}
+
+// A function for each tile: in one, V8 keeps an accumulator of the six in memory.
+
+function sixKeys(
+  key: usize, stride: usize, n: i32, queries: usize, end: usize, scores: usize, highest: usize,
+): void {
+  for (; n > 0; n -= 6, key += 6 * stride, scores += 6 * 32) {
+    scoreRows(6, key, stride, n, queries, end, scores, highest);
+  }
+}
+
+/** Without fused multiply-adds a product needs a register of its own, so that six keys do not fit. */
+function fourKeys(
+  key: usize, stride: usize, n: i32, queries: usize, end: usize, scores: usize, highest: usize,
+): void {
+  for (; n > 0; n -= 4, key += 4 * stride, scores += 4 * 32) {
+    scoreRows(4, key, stride, n, queries, end, scores, highest);
+  }
+}
+
+/**
+ * One register tile of 4 or 6 keys, which is a literal; of its rows those past `rows` repeat the last.
+ * One step of D per turn: with two, V8 gathers the products of each accumulator and spills. Pointers are sums and masks
+ * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md).
+ */
+// @ts-ignore: decorator
+@inline
+function scoreRows(
+  tile: i32, key: usize, stride: usize, rows: i32, queries: usize, end: usize, scores: usize, highest: usize,
+): void {
+  let k0 = key & ~3;
+  let k1 = k0 + (rows > 1 ? stride : 0);
+  let k2 = k1 + (rows > 2 ? stride : 0);
+  let k3 = k2 + (rows > 3 ? stride : 0);
+  let k4 = k3 + (rows > 4 ? stride : 0);
+  let k5 = k4 + (rows > 5 ? stride : 0);
+  const zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
+  let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
+  for (let q = queries & ~15; q < end; q += 32) {
+    const qa = v128.load(q);
+    const qb = v128.load(q, 16);
+    let k = v128.load_splat<f32>(k0);
+    a0 = madd(qa, k, a0);
+    b0 = madd(qb, k, b0);
+    k = v128.load_splat<f32>(k1);
+    a1 = madd(qa, k, a1);
+    b1 = madd(qb, k, b1);
+    k = v128.load_splat<f32>(k2);
+    a2 = madd(qa, k, a2);
+    b2 = madd(qb, k, b2);
+    k = v128.load_splat<f32>(k3);
+    a3 = madd(qa, k, a3);
+    b3 = madd(qb, k, b3);
+    if (tile == 6) {
+      k = v128.load_splat<f32>(k4);
+      a4 = madd(qa, k, a4);
+      b4 = madd(qb, k, b4);
+      k = v128.load_splat<f32>(k5);
+      a5 = madd(qa, k, a5);
+      b5 = madd(qb, k, b5);
+      k4 += 4;
+      k5 += 4;
+    }
+    k0 += 4;
+    k1 += 4;
+    k2 += 4;
+    k3 += 4;
+  }
+  v128.store(scores, a0);
+  v128.store(scores, b0, 16);
+  v128.store(scores, a1, 32);
+  v128.store(scores, b1, 48);
+  v128.store(scores, a2, 64);
+  v128.store(scores, b2, 80);
+  v128.store(scores, a3, 96);
+  v128.store(scores, b3, 112);
+  a0 = maximum(maximum(a0, a1), maximum(a2, a3));
+  b0 = maximum(maximum(b0, b1), maximum(b2, b3));
+  if (tile == 6) {
+    v128.store(scores, a4, 128);
+    v128.store(scores, b4, 144);
+    v128.store(scores, a5, 160);
+    v128.store(scores, b5, 176);
+    a0 = maximum(a0, maximum(a4, a5));
+    b0 = maximum(b0, maximum(b4, b5));
+  }
+  v128.store(highest, maximum(v128.load(highest), a0));
+  v128.store(highest, maximum(v128.load(highest, 16), b0), 16);
 }
 
 /**

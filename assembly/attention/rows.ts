@@ -23,31 +23,42 @@ export function describeRows(
   rows: usize, head: i32, sharing: i32, masked: bool,
 ): void {
   const lanes = (n + LANES - 1) & ~(LANES - 1);
+  // Read once: after a store V8 would read fields again
+  const left = masked ? P.left : -1;
+  const right = masked ? P.right : -1;
+  const pinned = masked ? P.pinned : 0;
+  const last = (masked ? item.keyLength : P.keyLength) - 1;
+  const queries = item.queryLength;
+  const diagonal = <i64>item.diagonal;
+  const indices = W.queryIndex;
+  const heads = W.head;
+  const lows = W.low;
+  const highs = W.high;
+  let position = row0 / sharing;
+  let member = row0 % sharing;
   for (let r = 0; r < lanes; r++) {
-    const row = row0 + min(r, n - 1);
-    const position = row / sharing;
     const i = rows ? load<i32>(rows + (<usize>position << 2)) : position;
     let low = 0;
-    let high = P.keyLength - 1;
-    if (masked) {
-      high = item.keyLength - 1;
-      const diagonal = <i64>i + <i64>item.diagonal;
-      if (P.left >= 0) low = <i32>max<i64>(0, min<i64>(diagonal - <i64>P.left, NO_KEY));
-      if (P.right >= 0) high = <i32>min<i64>(high, diagonal + <i64>P.right);
-      if (P.pinned > 0 && low > high) {
-        low = 0;
-        high = min(high, P.pinned - 1);
-      }
-      if (i >= item.queryLength || low > high) {
-        low = NO_KEY;
-        high = -1;
-      }
+    let high = last;
+    if (left >= 0) low = <i32>max<i64>(0, min<i64>(i + diagonal - left, NO_KEY));
+    if (right >= 0) high = <i32>min<i64>(high, i + diagonal + right);
+    if (pinned > 0 && low > high) {
+      low = 0;
+      high = min(high, pinned - 1);
+    }
+    if (masked && (i >= queries || low > high)) {
+      low = NO_KEY;
+      high = -1;
     }
     const at = <usize>r << 2;
-    store<i32>(W.queryIndex + at, i);
-    store<i32>(W.head + at, head + row % sharing);
-    store<i32>(W.low + at, low);
-    store<i32>(W.high + at, high);
+    store<i32>(indices + at, i);
+    store<i32>(heads + at, head + member);
+    store<i32>(lows + at, low);
+    store<i32>(highs + at, high);
+    if (r < n - 1 && ++member == sharing) {
+      member = 0;
+      position++;
+    }
   }
 }
 

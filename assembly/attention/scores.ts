@@ -22,14 +22,17 @@ export function softmaxFactor(P: AttentionParameters, late: bool): f32 {
   return <f32>(late ? <f64>P.scale * LOG2E : LOG2E);
 }
 
-/** W.scores f32 [n][8] = similarity of n keys with the 8 queries of one lane group, before any step. */
+/**
+ * W.scores f32 [n][8] = similarity of n keys with the 8 queries of one lane group, before any step; a plain product leaves
+ * the largest of each query in W.alpha f32 [8].
+ */
 export function rawScores(P: AttentionParameters, W: Workspace, key: usize, stride: usize, n: i32, queries: usize): void {
   if (P.similarity == SIMILARITY_ADDITIVE) {
     distanceTile<Additive>(key, stride, n, queries, P.headDim, W.scores, P.additive, W.exp);
   } else if (P.similarity == SIMILARITY_EUCLIDEAN || P.similarity == SIMILARITY_SQUARED_EUCLIDEAN) {
     distanceTile<SquaredDistance>(key, stride, n, queries, P.headDim, W.scores, 0, 0);
   } else {
-    scoreTile(key, stride, n, queries, P.headDim, W.scores);
+    scoreTile(key, stride, n, queries, P.headDim, W.scores, W.alpha);
   }
 }
 

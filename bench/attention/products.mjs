@@ -15,7 +15,7 @@ export function cases({ wasm, numbers, reserve }) {
       {
         title: `scores, ${KEYS} keys x ${QUERIES} queries, D ${dim}`,
         flops,
-        run: () => wasm.scoreTile(rows, dim * 4, KEYS, queries, dim, scores),
+        run: () => wasm.scoreTile(rows, dim * 4, KEYS, queries, dim, scores, alpha),
       },
       {
         title: `values, ${KEYS} keys x ${QUERIES} queries, D ${dim}`,

@@ -6,7 +6,7 @@ import {
   STAGE_SCALED,
   STAGE_WEIGHTS,
 } from "../engine/abi.generated.js";
-import type { CallScope, Core } from "../engine/core.js";
+import type { CallScope, Core, Job } from "../engine/core.js";
 import { writeBlock } from "../engine/kernels.js";
 import { choice, knownOptions } from "../checks.js";
 import { Result } from "../operand.js";
@@ -17,11 +17,10 @@ import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAtten
 import { placeStatistics } from "./statistics.js";
 
 export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
-  const tensors = [query, key, value];
-  const again = repeat(core, tensors, options);
+  const again = repeat(core, query, key, value, options);
   if (again) return again as FullResult<T>;
-  return runAttention<T>(core, planAttention(core, query, key, value, options), (plan, parameters) =>
-    remember(core, tensors, options, plan, parameters),
+  return runAttention<T>(core, planAttention(core, query, key, value, options), (plan, parameters, job) =>
+    remember(core, [query, key, value], options, plan, parameters, job),
   );
 }
 
@@ -31,11 +30,11 @@ export type FullResult<T extends AnyTensor> = AttentionResult<
   AttentionOptions & { returnLse: true; returnWeights: true }
 >;
 
-/** @param placed is told of the parameter block before the kernel runs */
+/** @param placed is told of the parameter block and the job before the kernel runs */
 export function runAttention<T extends AnyTensor>(
   core: Core,
   plan: AttentionPlan,
-  placed?: (plan: AttentionPlan, parameters: number) => void,
+  placed?: (plan: AttentionPlan, parameters: number, job: Job) => void,
 ): FullResult<T> {
   return core.call((scope) => {
     const { resident, query, selection, statistics } = plan;
@@ -52,8 +51,9 @@ export function runAttention<T extends AnyTensor>(
     if (weights || counted) placeSums(scope, plan, fields);
 
     const parameters = scope.block(attentionParameters, fields);
-    placed?.(plan, parameters);
-    core.compute(scope, "forward", parameters, plan.work);
+    const job = core.job(scope, "forward", parameters, plan.work);
+    placed?.(plan, parameters, job);
+    core.compute(scope, parameters, job);
     if (selection && weights) {
       writeStage(scope, parameters, { ...fields, stage: STAGE_WEIGHTS, weights: weights.address }, selection, plan);
     }
@@ -132,5 +132,5 @@ function writeStage(
     heads: selection.heads ? scope.copyIn(selection.heads) : 0,
     headCount: selection.heads?.length ?? plan.heads,
   });
-  core.compute(scope, "weights", parameters, plan.work);
+  core.compute(scope, parameters, core.job(scope, "weights", parameters, plan.work));
 }

@@ -71,7 +71,7 @@ export class Pool {
   trim(): void {
     for (const address of this.#freeExtra) {
       this.#extra.delete(address);
-      this.core.memory.free(address);
+      this.core.memory.free(address, this.pageBytes);
     }
     this.#freeExtra = [];
   }
@@ -79,6 +79,6 @@ export class Pool {
   /** Gives up one owner. */
   leave(): void {
     this.trim();
-    if (--this.owners === 0) this.core.memory.free(this.#block);
+    if (--this.owners === 0) this.core.memory.free(this.#block, this.#pages * this.pageBytes);
   }
 }

@@ -2,7 +2,7 @@
 import { wrongKind } from "../errors.js";
 import { attentionParameters, type Layout, WORKSPACE_HEADER } from "./abi.generated.js";
 import { type Fields, instantiateKernels, type Kernels, writeBlock } from "./kernels.js";
-import type { LinearMemory, MemoryInfo } from "./memory.js";
+import { aligned, type LinearMemory, type MemoryInfo } from "./memory.js";
 
 export type Build = "simd" | "relaxed";
 
@@ -15,6 +15,17 @@ export interface EngineInfo {
 }
 
 export type Operation = "forward" | "weights";
+
+/** How an operation is computed, which follows from its parameters other than addresses. */
+export interface Job {
+  readonly operation: Operation;
+  /** Multiply-adds, about. */
+  readonly work: number;
+  readonly tiles: number;
+  readonly partialBytes: number;
+  /** Of one thread. */
+  readonly scratchBytes: number;
+}
 
 /** Threads that share the tiles of a call; in src/engine/threads.ts, which the default import does not contain. */
 export interface Team {
@@ -93,28 +104,33 @@ export class Core {
     return this.#parts;
   }
 
-  /**
-   * Computes all tiles of an operation, on all threads where that is worth waking them.
-   * @param work multiply-adds, about
-   */
-  compute(scope: CallScope, operation: Operation, parameters: number, work: number): void {
-    const { kernels, team } = this.#open();
+  job(scope: CallScope, operation: Operation, parameters: number, work: number): Job {
+    const { kernels } = this.#open();
     const forward = operation === "forward";
-    const tiles = forward ? kernels.attentionTiles(parameters) : kernels.weightTiles(parameters);
-    const partialBytes = forward ? kernels.attentionPartials(parameters) >>> 0 : 0;
+    return {
+      operation,
+      work,
+      tiles: forward ? kernels.attentionTiles(parameters) : kernels.weightTiles(parameters),
+      partialBytes: forward ? kernels.attentionPartials(parameters) >>> 0 : 0,
+      scratchBytes: kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)) >>> 0,
+    };
+  }
+
+  /** Computes all tiles of a job, on all threads where that is worth waking them. */
+  compute(scope: CallScope, parameters: number, { operation, work, tiles, partialBytes, scratchBytes }: Job): void {
+    const { kernels, team } = this.#open();
     if (partialBytes > 0) {
       const partials = scope.allocate(partialBytes);
       const words = new Uint32Array(this.memory.memory.buffer, parameters, attentionParameters.words);
       words[attentionParameters.integers.partials] = partials;
     }
-    const scratchBytes = kernels.attentionScratch(parameters, scope.allocate(WORKSPACE_HEADER)) >>> 0;
     if (team && tiles > 1 && work > WORTH_WAKING) {
       team.run(scope, operation, parameters, tiles, scratchBytes);
       if (partialBytes > 0) kernels.attentionFinish(parameters, scope.allocate(scratchBytes));
       return;
     }
     const scratch = scope.allocate(scratchBytes);
-    if (forward) kernels.attentionForward(parameters, 0, tiles, scratch);
+    if (operation === "forward") kernels.attentionForward(parameters, 0, tiles, scratch);
     else kernels.attentionWeights(parameters, 0, tiles, scratch);
     if (partialBytes > 0) kernels.attentionFinish(parameters, scratch);
   }
@@ -137,25 +153,42 @@ export class Core {
 /** Memory that lives as long as one call. */
 export class CallScope {
   readonly core: Core;
-  #temporaries: number[] = [];
-  #undos: (() => void)[] = [];
+  readonly #temporaries: { address: number; bytes: number }[] = [];
+  #undos: (() => void)[] | undefined;
+  /** What was reserved, and what is left of it. */
+  #reserved = 0;
+  #next = 0;
+  #left = 0;
 
   constructor(core: Core) {
     this.core = core;
   }
 
+  /** Allocates at once what the next calls of `allocate` ask for: so many bytes, each of them rounded up by `aligned`. */
+  reserve(bytes: number): void {
+    this.#next = this.core.memory.allocate(bytes);
+    this.#left = this.#reserved = bytes;
+  }
+
   /** Address of `bytes` bytes that are freed at the end of the call. */
   allocate(bytes: number): number {
-    const address = this.core.memory.allocate(bytes);
-    this.#temporaries.push(address);
+    const size = aligned(bytes);
+    let address = this.#next;
+    if (size <= this.#left) {
+      this.#next += size;
+      this.#left -= size;
+    } else {
+      address = this.core.memory.allocate(bytes);
+      this.#temporaries.push({ address, bytes });
+    }
     return address;
   }
 
   /** Address of a copy of a host array. */
   copyIn(data: ArrayBufferView): number {
     const address = this.allocate(data.byteLength);
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    new Uint8Array(this.core.memory.memory.buffer, address, data.byteLength).set(bytes);
+    const bytes = data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.core.memory.bytes.set(bytes, address);
     return address;
   }
 
@@ -168,14 +201,21 @@ export class CallScope {
 
   /** Has something undone should the call fail. */
   undo(action: () => void): void {
-    this.#undos.push(action);
+    if (this.#undos) this.#undos.push(action);
+    else this.#undos = [action];
   }
 
   fail(): void {
-    for (const action of this.#undos) action();
+    for (const action of this.#undos ?? []) action();
   }
 
   end(): void {
-    for (const address of this.#temporaries) this.core.memory.free(address);
+    const { memory } = this.core;
+    // The last first: each joins what is free after it
+    if (this.#reserved > 0) memory.free(this.#next + this.#left - this.#reserved, this.#reserved);
+    for (let i = this.#temporaries.length - 1; i >= 0; i--) {
+      const { address, bytes } = this.#temporaries[i]!;
+      memory.free(address, bytes);
+    }
   }
 }

@@ -20,12 +20,20 @@ export interface MemoryInfo {
   readonly maximum: number;
 }
 
+/** Bytes that an allocation of so many takes. */
+export function aligned(bytes: number): number {
+  const over = bytes % ALIGNMENT;
+  return over === 0 && bytes > 0 ? bytes : bytes - over + ALIGNMENT;
+}
+
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;
   readonly maximum: number;
+  /** Views of the memory as it is now, made when asked for. */
+  #bytes: Uint8Array | undefined;
+  #words: Uint32Array | undefined;
   #used = 0;
   #peak = 0;
-  #sizes = new Map<number, number>();
   /** Free blocks by address; no two touch. */
   #free: { address: number; bytes: number }[];
 
@@ -55,30 +63,41 @@ export class LinearMemory {
     };
   }
 
+  /** All of it, as bytes and as words, until it grows. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= new Uint8Array(this.memory.buffer);
+    return this.#bytes;
+  }
+
+  get words(): Uint32Array {
+    this.#words ??= new Uint32Array(this.memory.buffer);
+    return this.#words;
+  }
+
   /** Address of `bytes` bytes, aligned to 64; their content is undefined. Throws ERR_OUT_OF_MEMORY. */
   allocate(bytes: number): number {
     if (!(bytes >= 0)) throw new Error(`attention-wasm: cannot allocate ${bytes} bytes`);
-    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-    let index = this.#free.findIndex((block) => block.bytes >= size);
-    if (index < 0) {
+    const size = aligned(bytes);
+    const free = this.#free;
+    let index = 0;
+    while (index < free.length && free[index]!.bytes < size) index++;
+    if (index === free.length) {
       this.#grow(size);
-      index = this.#free.length - 1;
+      index = free.length - 1;
     }
-    const block = this.#free[index]!;
+    const block = free[index]!;
     const { address } = block;
-    if (block.bytes === size) this.#free.splice(index, 1);
-    else this.#free[index] = { address: address + size, bytes: block.bytes - size };
-    this.#sizes.set(address, size);
+    block.address += size;
+    block.bytes -= size;
+    if (block.bytes === 0) free.splice(index, 1);
     this.#used += size;
     this.#peak = Math.max(this.#peak, this.#used);
     return address;
   }
 
-  free(address: number): void {
-    const size = this.#sizes.get(address);
-    if (size === undefined) throw new Error(`attention-wasm: ${address} is not an allocation`);
-    this.#sizes.delete(address);
-    this.#used -= size;
+  /** Gives back what `allocate` gave for so many bytes. */
+  free(address: number, bytes: number): void {
+    const size = aligned(bytes);
     const free = this.#free;
     let low = 0;
     for (let high = free.length; low < high; ) {
@@ -88,6 +107,10 @@ export class LinearMemory {
     }
     const before = free[low - 1];
     const after = free[low];
+    if ((before && before.address + before.bytes > address) || (after && address + size > after.address)) {
+      throw new Error(`attention-wasm: ${bytes} bytes at ${address} are no allocation`);
+    }
+    this.#used -= size;
     const joinsBefore = before !== undefined && before.address + before.bytes === address;
     const joinsAfter = after !== undefined && address + size === after.address;
     if (joinsBefore) {
@@ -119,6 +142,8 @@ export class LinearMemory {
   #tryGrow(pages: number): boolean {
     try {
       this.memory.grow(pages);
+      this.#bytes = undefined;
+      this.#words = undefined;
       return true;
     } catch {
       return false;

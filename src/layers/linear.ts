@@ -57,7 +57,7 @@ export function project(core: Core, x: Tensor, weight: Tensor, bias?: Tensor): T
       rowCount: rows,
       headCount: 1,
     });
-    core.compute(scope, "weights", parameters, rows * out * dim);
+    core.compute(scope, parameters, core.job(scope, "weights", parameters, rows * out * dim));
     return result.take() as Tensor;
   });
 }

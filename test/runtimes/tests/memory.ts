@@ -25,8 +25,8 @@ export function memory({ builds, suite }: Host): void {
       for (let step = 0; step < 1500; step++) {
         if (live.size > 0 && random() < 0.48) {
           const address = [...live.keys()][Math.floor(random() * live.size)]!;
+          memory.free(address, live.get(address)!);
           live.delete(address);
-          memory.free(address);
           continue;
         }
         const bytes = Math.floor(random() ** 4 * 100000);
@@ -37,7 +37,7 @@ export function memory({ builds, suite }: Host): void {
         }
         live.set(address, bytes);
       }
-      for (const address of live.keys()) memory.free(address);
+      for (const [address, bytes] of live) memory.free(address, bytes);
       assert.is(memory.info.used, 0);
     });
 
