@@ -96,6 +96,8 @@ export class AttentionParameters {
    */
   pages: usize;
   pagesBatch: usize;
+  /** 1: float16 in pages is neither infinite nor NaN. */
+  finite: i32;
   /** [B, H, Sq, Dv], or 0 */
   output: usize;
   outputBatch: usize;

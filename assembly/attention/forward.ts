@@ -118,7 +118,7 @@ function visitBlock(
     if (highest(low, LANES) > from || lowest(high, LANES) < to - 1) applyIntervals(P, W, from, count, low, high);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
-      W.alpha,
+      W.alpha, LANES,
     );
     accumulateValues(
       value + skipped * vStride, vStride, count, W.scores, W.outputs + (<usize>(r * Dv) << 2), Dv, W.alpha,
@@ -127,7 +127,7 @@ function visitBlock(
 }
 
 /** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
-function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
+export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
   const at = <usize>r << 2;
   const heads = W.head + at;
   const sink = f32x4(
@@ -150,7 +150,7 @@ function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
 }
 
 /** Divides by l and writes outputs, lse and the statistics that the weights are recomputed from. */
-export function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const Dv = paddedValueDim(P);
   const zero = f32x4.splat(0);
   for (let r = 0; r < n; r += 4) {
@@ -163,7 +163,7 @@ export function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32)
   if (P.lse || P.rowMax) writeRows(P, W, b, n);
 }
 
-function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+export function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const H = P.keyHeads * P.groups;
   const scale: f64 = scaledLate(P, hasBiases(P)) ? P.scale : 1;
   for (let r = 0; r < n; r++) {

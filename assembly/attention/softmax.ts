@@ -13,9 +13,12 @@ export const NO_MAXIMUM: f32 = -f32.MAX_VALUE;
  * @param rowMax f32 [8], of s
  * @param rowSum f32 [8], times 2^-shift
  * @param constants, shifted of `exp2`, with shift 0 and the call's
+ * @param rows of which the lanes hold keys: 8, one lane each; 4, lanes r and r + 4 are keys of row r; 1, all are keys of one.
+ * All lanes of a row have its maximum, and each the sum over its keys
  */
 export function onlineSoftmax(
   scores: usize, n: i32, scale: f32, constants: usize, shifted: usize, rowMax: usize, rowSum: usize, alpha: usize,
+  rows: i32,
 ): void {
   const end = scores + (<usize>n << 5);
   let maxA = f32x4.splat(-Infinity);
@@ -23,6 +26,14 @@ export function onlineSoftmax(
   for (let s = scores; s < end; s += 32) {
     maxA = maximum(maxA, v128.load(s));
     maxB = maximum(maxB, v128.load(s, 16));
+  }
+  if (rows < 8) {
+    maxA = maximum(maxA, maxB);
+    if (rows == 1) {
+      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 2, 3, 0, 1));
+      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 1, 0, 3, 2));
+    }
+    maxB = maxA;
   }
   const factor = f32x4.splat(scale);
   const oldA = v128.load(rowMax);

@@ -15,7 +15,7 @@ export function cases({ wasm, numbers, reserve, memory, build }) {
   const elements = KEYS * QUERIES;
   const softmax = () => {
     bytes.copyWithin(tile, scores, scores + BYTES);
-    wasm.onlineSoftmax(tile, KEYS, 0.125, constants, shifted, rowMax, rowSum, alpha);
+    wasm.onlineSoftmax(tile, KEYS, 0.125, constants, shifted, rowMax, rowSum, alpha, 8);
   };
   return [
     // The maximum; difference, factor, 6 of the range reduction and its end, 6 multiply-adds, the sum
