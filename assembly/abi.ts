@@ -202,7 +202,7 @@ export class MergeParameters {
   outputRow: usize;
   output: usize;
   lse: usize;
-  /** EXP_CONSTANTS bytes and f32 [2 * valueDim] */
+  /** EXP_CONSTANTS bytes and f32 [2][valueDim rounded up to 4] */
   scratch: usize;
 }
 

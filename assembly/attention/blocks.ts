@@ -3,9 +3,9 @@
 import { AttentionParameters, CACHE_GROUP, DTYPE_FLOAT16, DTYPE_INT4, PAGE_KEYS } from "../abi";
 import { groupBytes, quantised, SCALE_BYTES } from "../cache/page";
 import { widenRow } from "../simd/convert";
-import { Float16, Float32, HALF_BIAS, scoreRow, scoreRows, sumRow, sumRows } from "./channels";
+import { HALF_BIAS, scoreHalves, scoreRow, scoreRows, sumHalves, sumRow, sumRows } from "./channels";
 import { firstRow, keyBlock, keyStride, valueBlock, valueStride } from "./pack";
-import { quantise, scaleWeights, scoreGroup, sumGroup, unpackNibbles } from "./quantised";
+import { quantise, scoreGroup, sumGroup, unpackNibbles } from "./quantised";
 import { OUTPUTS, queriesOf, rowsTogether, weightsOf } from "./splits";
 import { Workspace } from "./workspace";
 
@@ -17,7 +17,8 @@ export function paddedDim(P: AttentionParameters, n: i32): i32 {
 
 /** Whether float16 is read as it lies, vectors holding the even and the odd ones of 8 channels. */
 export function directHalves(P: AttentionParameters): bool {
-  return P.keyDtype == DTYPE_FLOAT16 && P.finite != 0 && P.groups * P.queryLength == 1;
+  return P.keyDtype == DTYPE_FLOAT16 && P.finite != 0 && P.groups * P.queryLength == 1
+    && ((P.headDim | P.valueDim) & 15) == 0;
 }
 
 /** Address of keys, or values, [first, last) of slice s as the products read them. */
@@ -54,8 +55,10 @@ export function packRows(P: AttentionParameters, W: Workspace, slice: i32, unit:
     let to = queriesOf(P, unit) + r;
     if (quantised(P.keyDtype)) {
       let factors = to + (<usize>D << 1);
+      const ones = W.biases;
+      for (let i: usize = 0; i < 64; i += 16) v128.store(ones + i, i16x8.splat(0x3f80));
       for (let from = staging; from < end; from += 128, to += 64, factors += 16) {
-        v128.store(factors, quantise(from, CACHE_GROUP, to));
+        v128.store(factors, quantise(from, ones, CACHE_GROUP, ones + 64, to));
       }
       return;
     }
@@ -74,13 +77,15 @@ export function readKeys(P: AttentionParameters, W: Workspace, unit: usize, key:
   let query = queriesOf(P, unit);
   if (quantised(P.keyDtype)) {
     let factors = query + (<usize>D << 1);
+    let numbers = key + scaleBytes(D);
     memory.fill(W.scores, 0, PAGE_KEYS * 4);
-    for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
-      scoreGroup(query, v128.load(factors), numbers(P, W, key), key, n, W.scores);
+    for (const end = factors; query < end; query += 64, factors += 16, key += SCALE_BYTES) {
+      scoreGroup(query, v128.load(factors), unpacked(P, W, numbers), key, n, W.scores);
+      numbers += groupBytes(P.keyDtype);
     }
-  } else if (directHalves(P)) scoreRow<Float16>(query, key, P.keyRow, n, D, W.scores, P.finite);
+  } else if (directHalves(P)) scoreHalves(query, key, P.keyRow, n, D, W.scores, P.finite);
   else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores);
-  else scoreRow<Float32>(query, key, keyStride(P), n, D, W.scores, P.finite);
+  else scoreRow(query, key, keyStride(P), n, D, W.scores);
 }
 
 /** Outputs of the unit's record += its weights times n values. */
@@ -90,21 +95,34 @@ export function readValues(P: AttentionParameters, W: Workspace, unit: usize, va
   let outputs = unit + OUTPUTS;
   if (quantised(P.keyDtype)) {
     const keys = (n + 7) & ~7;
-    const products = W.biases;
-    const pairs = products + PAGE_KEYS * 4;
-    for (const end = outputs + (<usize>Dv << 2); outputs < end; outputs += 128, value += groupBytes(P.keyDtype)) {
-      scaleWeights(weights, value, keys, products);
-      const factor = quantise(products, keys, pairs);
-      sumGroup(numbers(P, W, value), pairs, pairs + (<usize>keys << 1), factor, outputs);
+    // Of all groups first, as their scales lie
+    let numbers = value + scaleBytes(Dv);
+    let pairs = W.queries;
+    let factors = pairs + (<usize>Dv << 2);
+    for (; value < numbers; value += SCALE_BYTES, pairs += SCALE_BYTES, factors += 16) {
+      v128.store(factors, quantise(weights, value, keys, W.biases, pairs));
     }
-  } else if (directHalves(P)) sumRow<Float16>(value, P.valueRow, n, Dv, weights, outputs, P.finite);
+    factors = pairs;
+    pairs = W.queries;
+    for (const end = factors; pairs < end; pairs += SCALE_BYTES, factors += 16, outputs += 128) {
+      sumGroup(unpacked(P, W, numbers), pairs, pairs + (<usize>keys << 1), v128.load(factors), outputs);
+      numbers += groupBytes(P.keyDtype);
+    }
+  } else if (directHalves(P)) sumHalves(value, P.valueRow, n, Dv, weights, outputs, P.finite);
   else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs);
-  else sumRow<Float32>(value, valueStride(P), n, Dv, weights, outputs, P.finite);
+  else sumRow(value, valueStride(P), n, Dv, weights, outputs);
+}
+
+/** Bytes of the scales at the start of a quantised chunk. */
+// @ts-ignore: decorator
+@inline
+function scaleBytes(dim: i32): usize {
+  return <usize>dim << 2;
 }
 
 /** The numbers of a group, int8. */
-function numbers(P: AttentionParameters, W: Workspace, group: usize): usize {
-  if (P.keyDtype != DTYPE_INT4) return group + SCALE_BYTES;
-  unpackNibbles(group + SCALE_BYTES, W.keys);
+function unpacked(P: AttentionParameters, W: Workspace, numbers: usize): usize {
+  if (P.keyDtype != DTYPE_INT4) return numbers;
+  unpackNibbles(numbers, W.keys);
   return W.keys;
 }

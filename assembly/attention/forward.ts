@@ -9,7 +9,7 @@ import { decodes, decodeTile } from "./decode";
 import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
-import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
+import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock, wordsAt } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM, onlineSoftmax } from "./softmax";
 import { decodeEnd, decodeTiles } from "./splits";
@@ -129,13 +129,7 @@ function visitBlock(
 /** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
 export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
   const at = <usize>r << 2;
-  const heads = W.head + at;
-  const sink = f32x4(
-    load<f32>(P.sinks + (<usize>load<i32>(heads) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 4) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 8) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 12) << 2)),
-  );
+  const sink = wordsAt(P.sinks, W.head + at);
   const factor = f32x4.splat(softmaxFactor(P, false));
   const old = v128.load(W.rowMax + at);
   const l = v128.load(W.rowSum + at);

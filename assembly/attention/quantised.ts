@@ -18,7 +18,7 @@ export function unpackNibbles(from: usize, to: usize): void {
   v128.store(to, i8x16.splat(8), 16);
   const low = v128.load(to);
   const eight = v128.load(to, 16);
-  for (const end = from + 1024; from < end; from += 16, to += 32) {
+  for (const end = to + 2048; to < end; from += 16, to += 32) {
     const x = v128.load(from);
     v128.store(to, i8x16.sub(v128.and(x, low), eight));
     v128.store(to, i8x16.sub(v128.and(i16x8.shr_u(x, 4), low), eight), 16);
@@ -26,21 +26,32 @@ export function unpackNibbles(from: usize, to: usize): void {
 }
 
 /**
- * Integers relative to their largest: to i16 [n] = f32 [n], n a multiple of 8.
+ * Numbers times scales, as integers relative to the largest: to i16 [n] = f32 [n], n a multiple of 8.
+ * @param scales bf16 [n]
+ * @param products f32 [n], for use
  * @returns what they are multiples of, in every lane; NaN where there is one
  */
-export function quantise(from: usize, n: i32, to: usize): v128 {
-  const end = from + (<usize>n << 2);
-  // Magnitudes compared as integers: a NaN is the largest
+export function quantise(from: usize, scales: usize, n: i32, products: usize, to: usize): v128 {
+  // Through memory, since V8 builds a constant anew at each use
+  v128.store(to, i32x4.splat(0x7fffffff));
+  const magnitude = v128.load(to);
+  const end = products + (<usize>n << 2);
   let largest = f32x4.splat(LEAST);
-  for (let at = from; at < end; at += 16) largest = i32x4.max_s(largest, f32x4.abs(v128.load(at)));
+  for (let at = products; at < end; at += 16, from += 16, scales += 8) {
+    const x = v128.load(from);
+    // What is zero, or weighs nothing, is not looked at, whatever its scale
+    const product = v128.and(f32x4.mul(x, i32x4.shl(v128.load_ext<u16>(scales), 16)), f32x4.ne(x, f32x4.splat(0)));
+    v128.store(at, product);
+    // Compared as integers: a NaN is the largest
+    largest = i32x4.max_s(largest, v128.and(product, magnitude));
+  }
   largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 2, 3, 0, 1));
   largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 1, 0, 3, 2));
   const factor = f32x4.div(f32x4.splat(LARGEST), largest);
   const magic = f32x4.splat(MAGIC);
-  for (; from < end; from += 32, to += 16) {
-    const a = i32x4.sub(madd(v128.load(from), factor, magic), magic);
-    const b = i32x4.sub(madd(v128.load(from, 16), factor, magic), magic);
+  for (; products < end; products += 32, to += 16) {
+    const a = i32x4.sub(madd(v128.load(products), factor, magic), magic);
+    const b = i32x4.sub(madd(v128.load(products, 16), factor, magic), magic);
     v128.store(to, i16x8.narrow_i32x4_s(a, b));
   }
   return f32x4.mul(largest, f32x4.splat(1 / LARGEST));
@@ -77,17 +88,6 @@ export function scoreGroup(query: usize, factor: v128, key: usize, scales: usize
     const sums = i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
     const scale = f32x4.mul(i32x4.shl(v128.load_ext<u16>(scales), 16), factor);
     v128.store(scores, madd(f32x4.convert_i32x4_s(sums), scale, v128.load(scores)));
-  }
-}
-
-/** products f32 [n] = weights times the scales of one group's values; n a multiple of 4. */
-export function scaleWeights(weights: usize, scales: usize, n: i32, products: usize): void {
-  const zero = f32x4.splat(0);
-  for (const end = weights + (<usize>n << 2); weights < end; weights += 16, scales += 8, products += 16) {
-    const weight = v128.load(weights);
-    // What weighs nothing is not looked at, whatever its scale
-    const product = f32x4.mul(weight, i32x4.shl(v128.load_ext<u16>(scales), 16));
-    v128.store(products, v128.and(product, f32x4.ne(weight, zero)));
   }
 }
 

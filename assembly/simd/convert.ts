@@ -54,15 +54,17 @@ export function widenRow(from: usize, to: usize, n: i32, dtype: i32): void {
     memory.copy(to, from, <usize>n << 2);
     return;
   }
-  const half = dtype == DTYPE_FLOAT16;
-  const end = to + (<usize>n << 2);
-  for (; to + 16 <= end; from += 8, to += 16) {
-    const h = v128.load_ext<i16>(from);
-    v128.store(to, half ? widenHalf(h, dtype) : i32x4.shl(h, 16));
-  }
-  for (; to < end; from += 2, to += 4) {
-    const h = i32x4.splat(<i32>load<i16>(from));
-    store<f32>(to, f32x4.extract_lane(half ? widenHalf(h, dtype) : i32x4.shl(h, 16), 0));
+  for (const end = to + (<usize>n << 2); to < end; from += 8, to += 16) {
+    const whole = to + 16 <= end;
+    const h = whole ? v128.load_ext<i16>(from) : i32x4.splat(<i32>load<i16>(from));
+    const x = dtype == DTYPE_FLOAT16 ? widenHalf(h, dtype) : i32x4.shl(h, 16);
+    if (whole) {
+      v128.store(to, x);
+    } else {
+      v128.store32_lane(to, x, 0);
+      from -= 6;
+      to -= 12;
+    }
   }
 }
 
@@ -72,15 +74,16 @@ export function narrowRow(from: usize, to: usize, n: i32, dtype: i32): void {
     memory.copy(to, from, <usize>n << 2);
     return;
   }
-  const half = dtype == DTYPE_FLOAT16;
-  const end = to + (<usize>n << 1);
-  for (; to + 8 <= end; from += 16, to += 8) {
-    const x = v128.load(from);
-    const h = half ? narrowHalf(x) : narrowBrain(x);
-    v128.store64_lane(to, i16x8.narrow_i32x4_u(h, h), 0);
-  }
-  for (; to < end; from += 4, to += 2) {
-    const x = v128.load_splat<f32>(from);
-    store<u16>(to, <u16>i32x4.extract_lane(half ? narrowHalf(x) : narrowBrain(x), 0));
+  for (const end = to + (<usize>n << 1); to < end; from += 16, to += 8) {
+    const whole = to + 8 <= end;
+    const x = whole ? v128.load(from) : v128.load32_zero(from);
+    const h = dtype == DTYPE_FLOAT16 ? narrowHalf(x) : narrowBrain(x);
+    if (whole) {
+      v128.store64_lane(to, i16x8.narrow_i32x4_u(h, h), 0);
+    } else {
+      v128.store16_lane(to, h, 0);
+      from -= 12;
+      to -= 6;
+    }
   }
 }

@@ -70,11 +70,11 @@ class Chunk {
     for (let g = 0; g < groups; g++) {
       const group = row.slice(g * CACHE_GROUP, (g + 1) * CACHE_GROUP);
       const scale = roundedUp(Math.max(...group.map(Math.abs)) / most);
-      const at = g * (2 * PAGE_KEYS + numbers / (int4 ? 2 : 1));
-      page.setUint16(at + 2 * slot, toBrain(scale), true);
+      const at = groups * 2 * PAGE_KEYS + g * (numbers / (int4 ? 2 : 1));
+      page.setUint16(2 * (g * PAGE_KEYS + slot), toBrain(scale), true);
       group.forEach((x, c) => {
         const q = scale === 0 ? 0 : Math.round(x / scale);
-        this.#store(page, at + 2 * PAGE_KEYS, slot, c, q, int4);
+        this.#store(page, at, slot, c, q, int4);
         kept.push(q * scale);
       });
     }
@@ -83,9 +83,7 @@ class Chunk {
 
   #store(page: DataView, numbers: number, slot: number, c: number, q: number, int4: boolean): void {
     // Place in the group: [64][32 channels], or [32 pairs][32 channels][2 keys]
-    const place = this.values
-      ? (slot >> 1) * 2 * CACHE_GROUP + 2 * c + (slot & 1)
-      : slot * CACHE_GROUP + c;
+    const place = this.values ? (slot >> 1) * 2 * CACHE_GROUP + 2 * c + (slot & 1) : slot * CACHE_GROUP + c;
     if (!int4) {
       page.setInt8(numbers + place, q);
       return;
