@@ -301,7 +301,9 @@ for (const build of BUILDS) {
           assert.ok(same, `bits ${bits.toString(16)} in ${which}: ${x}, not ${want[i]}`);
         });
         // The parent, which holds none, reads exactly now
-        numbers(cache.attention(query).output).forEach((x, i) => assert.ok(Math.abs(x - before[i]!) <= 2e-3));
+        numbers(cache.attention(query).output).forEach((x, i) => {
+          assert.ok(Math.abs(x - before[i]!) <= 2e-3);
+        });
         fork.dispose();
         cache.dispose();
       }

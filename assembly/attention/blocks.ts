@@ -1,5 +1,5 @@
 // One block of keys or values of a decoding tile, whatever type it has and wherever it lies: which product reads it.
-// Floats are read in place, or as the forward widens them; finite halves of a single row, int8 and int4 as they lie.
+// Floats are read in place, or as the forward widens them; finite halves, int8 and int4 as they lie.
 import { AttentionParameters, CACHE_GROUP, DTYPE_FLOAT16, DTYPE_INT4, PAGE_KEYS } from "../abi";
 import { groupBytes, quantised, SCALE_BYTES } from "../cache/page";
 import { widenRow } from "../simd/convert";
@@ -17,8 +17,7 @@ export function paddedDim(P: AttentionParameters, n: i32): i32 {
 
 /** Whether float16 is read as it lies, vectors holding the even and the odd ones of 8 channels. */
 export function directHalves(P: AttentionParameters): bool {
-  return P.keyDtype == DTYPE_FLOAT16 && P.finite != 0 && P.groups * P.queryLength == 1
-    && ((P.headDim | P.valueDim) & 15) == 0;
+  return P.keyDtype == DTYPE_FLOAT16 && P.finite != 0 && ((P.headDim | P.valueDim) & 15) == 0;
 }
 
 /** Address of keys, or values, [first, last) of slice s as the products read them. */
@@ -77,11 +76,9 @@ export function readKeys(P: AttentionParameters, W: Workspace, unit: usize, key:
   let query = queriesOf(P, unit);
   if (quantised(P.keyDtype)) {
     let factors = query + (<usize>D << 1);
-    let numbers = key + scaleBytes(D);
     memory.fill(W.scores, 0, PAGE_KEYS * 4);
-    for (const end = factors; query < end; query += 64, factors += 16, key += SCALE_BYTES) {
-      scoreGroup(query, v128.load(factors), unpacked(P, W, numbers), key, n, W.scores);
-      numbers += groupBytes(P.keyDtype);
+    for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
+      scoreGroup(query, v128.load(factors), numbers(P, W, key), key, n, W.scores);
     }
   } else if (directHalves(P)) scoreHalves(query, key, P.keyRow, n, D, W.scores, P.finite);
   else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores);
@@ -95,34 +92,20 @@ export function readValues(P: AttentionParameters, W: Workspace, unit: usize, va
   let outputs = unit + OUTPUTS;
   if (quantised(P.keyDtype)) {
     const keys = (n + 7) & ~7;
-    // Of all groups first, as their scales lie
-    let numbers = value + scaleBytes(Dv);
-    let pairs = W.queries;
-    let factors = pairs + (<usize>Dv << 2);
-    for (; value < numbers; value += SCALE_BYTES, pairs += SCALE_BYTES, factors += 16) {
-      v128.store(factors, quantise(weights, value, keys, W.biases, pairs));
-    }
-    factors = pairs;
-    pairs = W.queries;
-    for (const end = factors; pairs < end; pairs += SCALE_BYTES, factors += 16, outputs += 128) {
-      sumGroup(unpacked(P, W, numbers), pairs, pairs + (<usize>keys << 1), v128.load(factors), outputs);
-      numbers += groupBytes(P.keyDtype);
+    const pairs = W.biases;
+    const products = pairs + PAGE_KEYS * 2;
+    for (const end = outputs + (<usize>Dv << 2); outputs < end; outputs += 128, value += groupBytes(P.keyDtype)) {
+      const factor = quantise(weights, value, keys, products, pairs);
+      sumGroup(numbers(P, W, value), pairs, pairs + (<usize>keys << 1), factor, outputs);
     }
   } else if (directHalves(P)) sumHalves(value, P.valueRow, n, Dv, weights, outputs, P.finite);
   else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs);
   else sumRow(value, valueStride(P), n, Dv, weights, outputs);
 }
 
-/** Bytes of the scales at the start of a quantised chunk. */
-// @ts-ignore: decorator
-@inline
-function scaleBytes(dim: i32): usize {
-  return <usize>dim << 2;
-}
-
 /** The numbers of a group, int8. */
-function unpacked(P: AttentionParameters, W: Workspace, numbers: usize): usize {
-  if (P.keyDtype != DTYPE_INT4) return numbers;
-  unpackNibbles(numbers, W.keys);
+function numbers(P: AttentionParameters, W: Workspace, group: usize): usize {
+  if (P.keyDtype != DTYPE_INT4) return group + SCALE_BYTES;
+  unpackNibbles(group + SCALE_BYTES, W.keys);
   return W.keys;
 }

@@ -1,13 +1,23 @@
 // The products of decoding, where lanes are channels: scores of few queries with the keys of one block, and sums of its
-// values. Every byte of K and V is used once, so the order of reading decides: one row after the other, each from its start
-// to its end, is what hardware prefetches; four rows side by side it reads at half the speed (docs/kernels.md).
+// values. Every byte of K and V is used once, so the order of reading decides: float16 is read row after row, each from its
+// start to its end, which hardware prefetches; of float32 four rows run side by side, and what lies a page of memory ahead
+// is touched line by line meanwhile, which is quicker still where so little is computed (docs/kernels.md).
 import { madd } from "../simd/math";
 
 /** 2^112, which the bits of a float16 lack where a float has them, and half of it: queries carry the one half, scores the other. */
 const BIAS: f32 = 5192296858534827628530496329220096.0;
 export const HALF_BIAS: f32 = 72057594037927936.0;
-/** float32 is waited for in order, so what comes next is touched so many bytes ahead, a page of memory. */
+/** What is touched meanwhile lies so many bytes ahead. */
 const AHEAD: usize = 4096;
+
+/** Sums of the lanes of four vectors. */
+// @ts-ignore: decorator
+@inline
+function sumLanes(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+}
 
 /** The sum of the lanes, in all of them. */
 // @ts-ignore: decorator
@@ -17,33 +27,51 @@ export function sumOfLanes(x: v128): v128 {
   return f32x4.add(x, v128.shuffle<f32>(x, x, 1, 0, 3, 2));
 }
 
-/** How far ahead n rows are touched: not at all where that is other memory, or none. */
+/** Whether what lies AHEAD of n rows is touched: not where that is other memory, or none. */
 // @ts-ignore: decorator
 @inline
-function aheadOf(rows: usize, stride: usize, n: i32, dim: i32): usize {
-  const end = rows + <usize>n * stride + AHEAD;
-  return stride == <usize>dim << 2 && end <= <usize>memory.size() << 16 ? AHEAD : 0;
+function touches(rows: usize, stride: usize, n: i32, dim: i32): bool {
+  return stride == <usize>dim << 2 && rows + <usize>(n + 4) * stride + AHEAD <= <usize>memory.size() << 16;
+}
+
+/** Reads two lines that will be wanted; stored where something else will be, or it would be optimised away. */
+// @ts-ignore: decorator
+@inline
+function touch(lines: usize, sink: usize): void {
+  store<i32>(sink, load<i32>(lines) | load<i32>(lines, 64));
 }
 
 /**
- * scores f32 [n] = one query times n keys.
+ * scores f32 [n rounded up to 4] = one query times n keys.
  * @param query f32 [D], D a multiple of 8
  * @param key f32 [n][D], rows `stride` bytes apart
  */
 export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize): void {
   const end = query + (<usize>D << 2);
-  const ahead = aheadOf(key, stride, n, D);
-  for (const last = scores + (<usize>n << 2); scores < last; scores += 4, key += stride) {
-    let a = f32x4.splat(0);
-    let b = a;
-    let k = key & ~3;
-    for (let q = query & ~15; q < end; q += 32, k += 32) {
-      // Stored where the score will be, or it would be optimised away
-      store<i32>(scores, load<i32>(k + ahead));
-      a = madd(v128.load(k), v128.load(q), a);
-      b = madd(v128.load(k, 16), v128.load(q, 16), b);
+  const step: usize = touches(key, stride, n, D) ? 128 : 0;
+  let ahead = (step ? key + AHEAD : query) & ~3;
+  for (let j = 0; j < n; j += 4, key += stride << 2, scores += 16) {
+    let k0 = key & ~3;
+    let k1 = k0 + (j + 1 < n ? stride : 0);
+    let k2 = k1 + (j + 2 < n ? stride : 0);
+    let k3 = k2 + (j + 3 < n ? stride : 0);
+    let a0 = f32x4.splat(0);
+    let a1 = a0, a2 = a0, a3 = a0;
+    for (let q = query & ~15; q < end; q += 32) {
+      touch(ahead, scores);
+      ahead += step;
+      const qa = v128.load(q);
+      const qb = v128.load(q, 16);
+      a0 = madd(v128.load(k0, 16), qb, madd(v128.load(k0), qa, a0));
+      a1 = madd(v128.load(k1, 16), qb, madd(v128.load(k1), qa, a1));
+      a2 = madd(v128.load(k2, 16), qb, madd(v128.load(k2), qa, a2));
+      a3 = madd(v128.load(k3, 16), qb, madd(v128.load(k3), qa, a3));
+      k0 += 32;
+      k1 += 32;
+      k2 += 32;
+      k3 += 32;
     }
-    v128.store32_lane(scores, sumOfLanes(f32x4.add(a, b)), 0);
+    v128.store(scores, sumLanes(a0, a1, a2, a3));
   }
 }
 
@@ -54,17 +82,40 @@ export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32
  */
 export function sumRow(value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize): void {
   const end = outputs + (<usize>Dv << 2);
-  const ahead = aheadOf(value, stride, n, Dv);
-  for (const last = weights + (<usize>n << 2); weights < last; weights += 4, value += stride) {
-    const w = v128.load_splat<f32>(weights);
-    let v = value & ~3;
-    for (let o = outputs & ~15; o < end; o += 32, v += 32) {
-      const a = madd(v128.load(v), w, v128.load(o));
-      const b = madd(v128.load(v, 16), w, v128.load(o, 16));
-      store<i32>(o, load<i32>(v + ahead));
+  const step: usize = touches(value, stride, n, Dv) ? 128 : 0;
+  let ahead = (step ? value + AHEAD : outputs) & ~3;
+  const last = weights + (<usize>n << 2);
+  for (; weights + 16 <= last; weights += 16, value += stride << 2) {
+    let v0 = value & ~3;
+    let v1 = v0 + stride;
+    let v2 = v1 + stride;
+    let v3 = v2 + stride;
+    const w0 = v128.load_splat<f32>(weights);
+    const w1 = v128.load_splat<f32>(weights, 4);
+    const w2 = v128.load_splat<f32>(weights, 8);
+    const w3 = v128.load_splat<f32>(weights, 12);
+    for (let o = outputs & ~15; o < end; o += 32) {
+      let a = madd(v128.load(v1), w1, f32x4.mul(v128.load(v0), w0));
+      let b = madd(v128.load(v1, 16), w1, f32x4.mul(v128.load(v0, 16), w0));
+      a = madd(v128.load(v3), w3, madd(v128.load(v2), w2, a));
+      b = madd(v128.load(v3, 16), w3, madd(v128.load(v2, 16), w2, b));
+      // Four keys are summed on their own: fewer roundings of the total
+      a = f32x4.add(v128.load(o), a);
+      b = f32x4.add(v128.load(o, 16), b);
+      touch(ahead, o);
+      ahead += step;
       v128.store(o, a);
       v128.store(o, b, 16);
+      v0 += 32;
+      v1 += 32;
+      v2 += 32;
+      v3 += 32;
     }
+  }
+  for (; weights < last; weights += 4, value += stride) {
+    const w = v128.load_splat<f32>(weights);
+    let v = value;
+    for (let o = outputs; o < end; o += 16, v += 16) v128.store(o, madd(v128.load(v), w, v128.load(o)));
   }
 }
 
@@ -151,9 +202,7 @@ export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i3
       a2 = madd(x, v128.load(q, 32), a2);
       a3 = madd(x, v128.load(q, 48), a3);
     }
-    const ab = f32x4.add(v128.shuffle<f32>(a0, a1, 0, 4, 1, 5), v128.shuffle<f32>(a0, a1, 2, 6, 3, 7));
-    const cd = f32x4.add(v128.shuffle<f32>(a2, a3, 0, 4, 1, 5), v128.shuffle<f32>(a2, a3, 2, 6, 3, 7));
-    v128.store(scores, f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3)));
+    v128.store(scores, sumLanes(a0, a1, a2, a3));
   }
 }
 

@@ -41,9 +41,9 @@ export function decodeTiles(P: AttentionParameters): i32 {
   return (P.batch * P.keyHeads / headsTogether(P)) * splitsOf(P);
 }
 
-/** Rows whose products share what they read: integer ones gain too little from that, and take one row at a time. */
+/** Rows whose products share what they read: of integers and halves they gain too little from that, and take one row at a time. */
 export function rowsTogether(P: AttentionParameters): i32 {
-  return quantised(P.keyDtype) ? 1 : P.groups * P.queryLength;
+  return quantised(P.keyDtype) || directHalves(P) ? 1 : P.groups * P.queryLength;
 }
 
 /** Bytes of n f32 for each of 1 or 4 rows. */

@@ -2,14 +2,14 @@
 //
 // float32, float16, bfloat16: [64][Dp] elements, Dp = D rounded up to 8. int8 and int4: groups of 32 channels that share
 // one bfloat16 scale per key, symmetric around zero (KIVI, Liu et al. 2024, quantises alike; here keys too are scaled per
-// token, so that appending never changes what is there). In the order in which they are read, of G groups:
-//   scales [G][64], then [G] times 2048 numbers, of keys [64][32 channels], of values [32 pairs][32 channels][2 keys]: the two keys of a
+// token, so that appending never changes what is there). Group after group, each read from its start to its end:
+//   scales [64], then 2048 numbers, of keys [64][32 channels], of values [32 pairs][32 channels][2 keys]: the two keys of a
 //   pair side by side, so that one multiply-add of pairs takes both
 //   int8 is a byte per number; of int4 32 numbers are 16 bytes, q + 8, the first 16 in the low halves
 // Contract: dim >= 1, slots in [0, 64), chunks aligned to 16 bytes; padding channels are zero.
 import { AttentionParameters, CACHE_GROUP, DTYPE_INT4, DTYPE_INT8, PAGE_KEYS } from "../abi";
 
-/** Bytes of the scales of one group; those of 32 channels, so 4 a channel. */
+/** Bytes of the scales of one group. */
 export const SCALE_BYTES: usize = 128;
 
 // @ts-ignore: decorator
@@ -32,11 +32,11 @@ export function pagePresent(P: AttentionParameters, b: i32, begin: i32): bool {
   return P.pages == 0 || pageAt(P.pages + <usize>b * P.pagesBatch, begin) != 0;
 }
 
-/** Bytes of the numbers of one group. */
+/** Bytes from one group of a chunk to the next. */
 // @ts-ignore: decorator
 @inline
 export function groupBytes(dtype: i32): usize {
-  return dtype == DTYPE_INT4 ? 1024 : 2048;
+  return SCALE_BYTES + (dtype == DTYPE_INT4 ? 1024 : 2048);
 }
 
 /** Index of a slot's first channel among the numbers of a group. */
@@ -56,12 +56,11 @@ export function packedAt(i: i32): usize {
 /** to f32 [dim] = one key or value; `values` tells which layout the chunk has. */
 export function readQuantised(chunk: usize, slot: i32, dim: i32, dtype: i32, values: bool, to: usize): void {
   const first = firstNumber(slot & ~<i32>values, values);
-  const numbers = chunk + <usize>((dim + CACHE_GROUP - 1) >> 5) * SCALE_BYTES;
   for (let c = 0; c < dim; c += 4, to += 16) {
-    const g = <usize>(c >> 5);
-    const scale = i32x4.splat(<i32>load<u16>(chunk + g * SCALE_BYTES + (<usize>slot << 1)) << 16);
+    const group = chunk + <usize>(c >> 5) * groupBytes(dtype);
+    const scale = i32x4.splat(<i32>load<u16>(group + (<usize>slot << 1)) << 16);
     const i = first + ((c & (CACHE_GROUP - 1)) << <i32>values);
-    const at = numbers + g * groupBytes(dtype) + (dtype == DTYPE_INT4 ? packedAt(i) : i);
+    const at = group + SCALE_BYTES + (dtype == DTYPE_INT4 ? packedAt(i) : i);
     // Of four channels: two keys of values, one of keys, which may be the last bytes of the memory
     let bytes = values ? v128.load64_zero(at) : v128.load32_zero(at);
     if (dtype == DTYPE_INT4) {

@@ -13,18 +13,17 @@ const NAN_BRAIN: u16 = 0x7fc0;
  */
 export function writeQuantised(x: usize, chunk: usize, slot: i32, groups: i32, dtype: i32, values: bool): void {
   const packed = dtype == DTYPE_INT4;
-  let numbers = chunk + <usize>groups * SCALE_BYTES;
-  for (let g = 0; g < groups; g++, chunk += SCALE_BYTES, numbers += groupBytes(dtype)) {
+  for (let g = 0; g < groups; g++, chunk += groupBytes(dtype)) {
     const end = x + (<usize>CACHE_GROUP << 2);
     roundGroup(x, end, packed ? 7 : 127, chunk + (<usize>slot << 1));
     for (let i = firstNumber(slot, values); x < end; x += 4, i += 1 << <i32>values) {
       const q = load<i32>(x);
       if (packed) {
-        const to = numbers + packedAt(i);
+        const to = chunk + SCALE_BYTES + packedAt(i);
         const shift = (i >> 2) & 4;
         store<u8>(to, (<i32>load<u8>(to) & (0xf0 >> shift)) | ((q + 8) << shift));
       } else {
-        store<u8>(numbers + <usize>i, q);
+        store<u8>(chunk + SCALE_BYTES + <usize>i, q);
       }
     }
   }

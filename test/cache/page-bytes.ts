@@ -37,9 +37,10 @@ export function elementAt(chunk: DataView, dtype: CacheDType, values: boolean, d
   }
   const [group, channel] = [Math.floor(c / GROUP), c % GROUP];
   const numbers = KEYS * GROUP;
-  const scale = wide(chunk.getUint16((group * KEYS + slot) * 2, true), "bfloat16");
+  const start = group * (2 * KEYS + (dtype === "int8" ? numbers : numbers / 2));
+  const scale = wide(chunk.getUint16(start + slot * 2, true), "bfloat16");
   const i = values ? (slot >> 1) * 2 * GROUP + channel * 2 + (slot & 1) : slot * GROUP + channel;
-  const first = (padded / GROUP) * 2 * KEYS + group * (dtype === "int8" ? numbers : numbers / 2);
+  const first = start + 2 * KEYS;
   if (dtype === "int8") return { q: chunk.getInt8(first + i), scale };
   const byte = chunk.getUint8(first + Math.floor(i / 32) * 16 + (i % 16));
   return { q: ((byte >> (i % 32 >= 16 ? 4 : 0)) & 15) - 8, scale };

@@ -70,11 +70,11 @@ class Chunk {
     for (let g = 0; g < groups; g++) {
       const group = row.slice(g * CACHE_GROUP, (g + 1) * CACHE_GROUP);
       const scale = roundedUp(Math.max(...group.map(Math.abs)) / most);
-      const at = groups * 2 * PAGE_KEYS + g * (numbers / (int4 ? 2 : 1));
-      page.setUint16(2 * (g * PAGE_KEYS + slot), toBrain(scale), true);
+      const at = g * (2 * PAGE_KEYS + numbers / (int4 ? 2 : 1));
+      page.setUint16(at + 2 * slot, toBrain(scale), true);
       group.forEach((x, c) => {
         const q = scale === 0 ? 0 : Math.round(x / scale);
-        this.#store(page, at, slot, c, q, int4);
+        this.#store(page, at + 2 * PAGE_KEYS, slot, c, q, int4);
         kept.push(q * scale);
       });
     }
