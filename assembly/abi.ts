@@ -96,6 +96,8 @@ export class AttentionParameters {
    */
   pages: usize;
   pagesBatch: usize;
+  /** 1: float16 in pages is neither infinite nor NaN. */
+  finite: i32;
   /** [B, H, Sq, Dv], or 0 */
   output: usize;
   outputBatch: usize;
@@ -200,7 +202,7 @@ export class MergeParameters {
   outputRow: usize;
   output: usize;
   lse: usize;
-  /** EXP_CONSTANTS bytes and f32 [2 * valueDim] */
+  /** EXP_CONSTANTS bytes and f32 [2][valueDim rounded up to 4] */
   scratch: usize;
 }
 

@@ -9,7 +9,7 @@ import { decodes, decodeTile } from "./decode";
 import { GATHERED, gatherBiases, hasBiases, NOTHING_SEEN } from "./masks";
 import { keyBlock, keyStride, packQueries, unpackOutputs, valueBlock, valueStride } from "./pack";
 import { accumulateValues } from "./products";
-import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock } from "./rows";
+import { blockKeys, describeRows, firstBlock, firstKey, highest, lastKey, lowest, nextBlock, wordsAt } from "./rows";
 import { applyIntervals, applySteps, rawScores, scaledLate, softmaxFactor } from "./scores";
 import { largest, NO_MAXIMUM, onlineSoftmax } from "./softmax";
 import { decodeEnd, decodeTiles } from "./splits";
@@ -118,7 +118,7 @@ function visitBlock(
     const cut = highest(low, LANES) > from || lowest(high, LANES) < to - 1;
     if (cut) applyIntervals(P, W, from, count, low, high);
     // A plain product has told the largest score already
-    if (cut || !late) largest(W.scores, count, W.alpha);
+    if (cut || !late) largest(W.scores, count, W.alpha, LANES);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,
@@ -130,15 +130,9 @@ function visitBlock(
 }
 
 /** One more logit, with no value, joins rows r .. r + 3; returns what the outputs are rescaled by. */
-function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
+export function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
   const at = <usize>r << 2;
-  const heads = W.head + at;
-  const sink = f32x4(
-    load<f32>(P.sinks + (<usize>load<i32>(heads) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 4) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 8) << 2)),
-    load<f32>(P.sinks + (<usize>load<i32>(heads, 12) << 2)),
-  );
+  const sink = wordsAt(P.sinks, W.head + at);
   const factor = f32x4.splat(softmaxFactor(P, false));
   const old = v128.load(W.rowMax + at);
   const l = v128.load(W.rowSum + at);
@@ -153,7 +147,7 @@ function joinSinks(P: AttentionParameters, W: Workspace, r: i32): v128 {
 }
 
 /** Divides by l and writes outputs, lse and the statistics that the weights are recomputed from. */
-export function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const Dv = paddedValueDim(P);
   const zero = f32x4.splat(0);
   for (let r = 0; r < n; r += 4) {
@@ -166,7 +160,7 @@ export function finishRows(P: AttentionParameters, W: Workspace, b: i32, n: i32)
   if (P.lse || P.rowMax) writeRows(P, W, b, n);
 }
 
-function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
+export function writeRows(P: AttentionParameters, W: Workspace, b: i32, n: i32): void {
   const H = P.keyHeads * P.groups;
   const scale: f64 = scaledLate(P, hasBiases(P)) ? P.scale : 1;
   for (let r = 0; r < n; r++) {

@@ -2,6 +2,7 @@
 // mask empties costs no products, and the score steps see one addition whatever the caller combined.
 import { AttentionParameters, BatchItem, BLOCK_EMPTY, BLOCK_FULL, LANES, MASK_BLOCK } from "../abi";
 import { addRows, BiasRows, MaskRows } from "./mask-rows";
+import { wordsAt } from "./rows";
 import { Workspace } from "./workspace";
 
 const FORBIDDEN: f32 = -Infinity;
@@ -102,8 +103,9 @@ function addAt(column: usize, j: i32, x: f32): void {
 function addAlibi(
   P: AttentionParameters, W: Workspace, r: i32, begin: i32, n: i32, positionA: v128, positionB: v128,
 ): void {
-  const slopeA = slopes(P, W, r);
-  const slopeB = slopes(P, W, r + 4);
+  const heads = W.head + (<usize>r << 2);
+  const slopeA = wordsAt(P.alibiSlopes, heads);
+  const slopeB = wordsAt(P.alibiSlopes, heads + 16);
   let to = W.biases;
   for (let j = 0; j < n; j++, to += 32) {
     const key = i32x4.splat(begin + j);
@@ -114,20 +116,11 @@ function addAlibi(
   }
 }
 
-/** The slopes of four rows. */
-function slopes(P: AttentionParameters, W: Workspace, r: i32): v128 {
-  const heads = W.head + (<usize>r << 2);
-  return f32x4(
-    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads) << 2)),
-    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 4) << 2)),
-    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 8) << 2)),
-    load<f32>(P.alibiSlopes + (<usize>load<i32>(heads, 12) << 2)),
-  );
-}
-
 function forbidOtherSegments(P: AttentionParameters, W: Workspace, b: i32, r: i32, begin: i32, n: i32): void {
-  const segmentA = segments(P, W, b, r);
-  const segmentB = segments(P, W, b, r + 4);
+  const table = P.querySegments + <usize>b * P.querySegmentsBatch;
+  const queries = W.queryIndex + (<usize>r << 2);
+  const segmentA = wordsAt(table, queries);
+  const segmentB = wordsAt(table, queries + 16);
   const forbidden = f32x4.splat(FORBIDDEN);
   let key = P.keySegments + <usize>b * P.keySegmentsBatch + (<usize>begin << 2);
   let to = W.biases;
@@ -136,18 +129,6 @@ function forbidOtherSegments(P: AttentionParameters, W: Workspace, b: i32, r: i3
     v128.store(to, v128.bitselect(v128.load(to), forbidden, i32x4.eq(segment, segmentA)));
     v128.store(to, v128.bitselect(v128.load(to, 16), forbidden, i32x4.eq(segment, segmentB)), 16);
   }
-}
-
-/** The segments of four rows. */
-function segments(P: AttentionParameters, W: Workspace, b: i32, r: i32): v128 {
-  const table = P.querySegments + <usize>b * P.querySegmentsBatch;
-  const queries = W.queryIndex + (<usize>r << 2);
-  return i32x4(
-    load<i32>(table + (<usize>load<i32>(queries) << 2)),
-    load<i32>(table + (<usize>load<i32>(queries, 4) << 2)),
-    load<i32>(table + (<usize>load<i32>(queries, 8) << 2)),
-    load<i32>(table + (<usize>load<i32>(queries, 12) << 2)),
-  );
 }
 
 function attendsAnywhere(biases: usize, n: i32): bool {

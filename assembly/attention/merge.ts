@@ -10,7 +10,8 @@ export function mergeAttention(parameters: usize, first: i32, last: i32): void {
   const bytes = <usize>P.valueDim << 2;
   const constants = P.scratch;
   const sum = constants + <usize>EXP_CONSTANTS;
-  const part = sum + bytes;
+  // Whole vectors are added up
+  const part = sum + ((bytes + 15) & ~15);
   storeExpConstants(constants, 0);
   for (let row = first; row < last; row++) {
     const slice = row / P.length;
@@ -53,16 +54,15 @@ function lseOf(P: MergeParameters, part: i32, row: i32): f32 {
   return load<f32>(load<usize>(P.lses + (<usize>part << 2)) + (<usize>row << 2));
 }
 
-/** to f32 [n] += x f32 [n] * weight */
+/** to f32 [n rounded up to 4] += x times weight */
 function addScaled(x: usize, weight: f32, to: usize, n: i32): void {
   const end = to + (<usize>n << 2);
   const w = f32x4.splat(weight);
-  for (; to + 16 <= end; to += 16, x += 16) v128.store(to, madd(v128.load(x), w, v128.load(to)));
-  for (; to < end; to += 4, x += 4) store<f32>(to, load<f32>(to) + load<f32>(x) * weight);
+  for (; to < end; to += 16, x += 16) v128.store(to, madd(v128.load(x), w, v128.load(to)));
 }
 
-/** to f32 [n] *= factor */
+/** to f32 [n rounded up to 4] *= factor */
 function scaleRow(to: usize, factor: f32, n: i32): void {
   const end = to + (<usize>n << 2);
-  for (; to < end; to += 4) store<f32>(to, load<f32>(to) * factor);
+  for (; to < end; to += 16) v128.store(to, f32x4.mul(v128.load(to), f32x4.splat(factor)));
 }

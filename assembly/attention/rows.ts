@@ -88,6 +88,14 @@ export function lastKey(P: AttentionParameters, from: i32, to: i32, low: i32): i
   return from < P.pinned && low >= to ? min(to, P.pinned) : to;
 }
 
+/** Four words of a table, at four indices. */
+export function wordsAt(table: usize, indices: usize): v128 {
+  let words = v128.load32_zero(table + (<usize>load<i32>(indices) << 2));
+  words = v128.load32_lane(table + (<usize>load<i32>(indices, 4) << 2), words, 1);
+  words = v128.load32_lane(table + (<usize>load<i32>(indices, 8) << 2), words, 2);
+  return v128.load32_lane(table + (<usize>load<i32>(indices, 12) << 2), words, 3);
+}
+
 // Extremes of an interval bound over n rows, n a multiple of 8.
 
 export function lowest(bounds: usize, n: i32): i32 {

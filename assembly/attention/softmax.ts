@@ -7,14 +7,26 @@ import { exp2, exp2With, madd, maximum } from "../simd/math";
 /** Rows that have seen no key hold this maximum: finite, so that -Infinity minus it stays -Infinity. */
 export const NO_MAXIMUM: f32 = -f32.MAX_VALUE;
 
-/** highest f32 [8] = the largest of each column of scores [n][8]. */
-export function largest(scores: usize, n: i32, highest: usize): void {
+/**
+ * highest f32 [8] = the largest of each row of queries in scores [n][8].
+ * @param rows of which the lanes hold keys: 8, one lane each; 4, lanes r and r + 4 are keys of row r; 1, all are keys of one.
+ * All lanes of a row have its maximum
+ */
+export function largest(scores: usize, n: i32, highest: usize, rows: i32): void {
   const end = scores + (<usize>n << 5);
   let maxA = f32x4.splat(-Infinity);
   let maxB = maxA;
   for (let s = scores; s < end; s += 32) {
     maxA = maximum(maxA, v128.load(s));
     maxB = maximum(maxB, v128.load(s, 16));
+  }
+  if (rows < 8) {
+    maxA = maximum(maxA, maxB);
+    if (rows == 1) {
+      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 2, 3, 0, 1));
+      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 1, 0, 3, 2));
+    }
+    maxB = maxA;
   }
   v128.store(highest, maxA);
   v128.store(highest, maxB, 16);

@@ -2,14 +2,15 @@
 //
 // float32, float16, bfloat16: [64][Dp] elements, Dp = D rounded up to 8. int8 and int4: groups of 32 channels that share
 // one bfloat16 scale per key, symmetric around zero (KIVI, Liu et al. 2024, quantises alike; here keys too are scaled per
-// token, so that appending never changes what is there).
-//   int8 keys    [64][G][32 channels], then scales [64][G]
-//   int8 values  [G][32 pairs][32 channels][2 keys], then scales [G][64]: the two keys of a pair side by side, so that one
-//                multiply-add of pairs takes both
-//   int4         the same with two numbers in a byte, q + 8: of keys channels c and c + 16; of the 64 bytes of a pair
-//                bytes i and i + 16, and 32 + i and 48 + i
+// token, so that appending never changes what is there). Group after group, each read from its start to its end:
+//   scales [64], then 2048 numbers, of keys [64][32 channels], of values [32 pairs][32 channels][2 keys]: the two keys of a
+//   pair side by side, so that one multiply-add of pairs takes both
+//   int8 is a byte per number; of int4 32 numbers are 16 bytes, q + 8, the first 16 in the low halves
 // Contract: dim >= 1, slots in [0, 64), chunks aligned to 16 bytes; padding channels are zero.
 import { AttentionParameters, CACHE_GROUP, DTYPE_INT4, DTYPE_INT8, PAGE_KEYS } from "../abi";
+
+/** Bytes of the scales of one group. */
+export const SCALE_BYTES: usize = 128;
 
 // @ts-ignore: decorator
 @inline
@@ -31,85 +32,50 @@ export function pagePresent(P: AttentionParameters, b: i32, begin: i32): bool {
   return P.pages == 0 || pageAt(P.pages + <usize>b * P.pagesBatch, begin) != 0;
 }
 
-/** Channels 0 to 15 and 16 to 31 of one group, signed bytes, of one key of a chunk of keys. */
+/** Bytes from one group of a chunk to the next. */
 // @ts-ignore: decorator
 @inline
-export function keyBytes(dtype: i32, row: usize): usize {
-  return dtype == DTYPE_INT4 ? row >> 1 : row;
+export function groupBytes(dtype: i32): usize {
+  return SCALE_BYTES + (dtype == DTYPE_INT4 ? 1024 : 2048);
+}
+
+/** Index of a slot's first channel among the numbers of a group. */
+// @ts-ignore: decorator
+@inline
+export function firstNumber(slot: i32, values: bool): i32 {
+  return values ? (slot & ~1) * CACHE_GROUP + (slot & 1) : slot * CACHE_GROUP;
+}
+
+/** Offset of number i in a group of int4; it is in the high half where i & 16. */
+// @ts-ignore: decorator
+@inline
+export function packedAt(i: i32): usize {
+  return <usize>(((i >> 5) << 4) | (i & 15));
 }
 
 /** to f32 [dim] = one key or value; `values` tells which layout the chunk has. */
 export function readQuantised(chunk: usize, slot: i32, dim: i32, dtype: i32, values: bool, to: usize): void {
-  const groups = (dim + CACHE_GROUP - 1) / CACHE_GROUP;
-  const packed = dtype == DTYPE_INT4;
-  const nibble = i8x16.splat(15);
-  const eight = i8x16.splat(8);
-  for (let g = 0; g < groups; g++, to += <usize>CACHE_GROUP << 2) {
-    let low: v128;
-    let high: v128;
-    if (!values) {
-      const at = chunk + keyBytes(dtype, <usize>((slot * groups + g) * CACHE_GROUP));
-      low = v128.load(at);
-      if (packed) {
-        high = i8x16.sub(i8x16.shr_u(low, 4), eight);
-        low = i8x16.sub(v128.and(low, nibble), eight);
-      } else {
-        high = v128.load(at, 16);
-      }
-    } else {
-      const at = chunk + keyBytes(dtype, <usize>((g * (PAGE_KEYS / 2) + (slot >> 1)) * 2 * CACHE_GROUP));
-      if (packed) {
-        low = i8x16.sub(nibbles(v128.load(at), slot), eight);
-        high = i8x16.sub(nibbles(v128.load(at, 16), slot), eight);
-      } else {
-        low = i8x16.narrow_i16x8_s(ofPair(v128.load(at), slot), ofPair(v128.load(at, 16), slot));
-        high = i8x16.narrow_i16x8_s(ofPair(v128.load(at, 32), slot), ofPair(v128.load(at, 48), slot));
-      }
+  const first = firstNumber(slot & ~<i32>values, values);
+  for (let c = 0; c < dim; c += 4, to += 16) {
+    const group = chunk + <usize>(c >> 5) * groupBytes(dtype);
+    const scale = i32x4.splat(<i32>load<u16>(group + (<usize>slot << 1)) << 16);
+    const i = first + ((c & (CACHE_GROUP - 1)) << <i32>values);
+    const at = group + SCALE_BYTES + (dtype == DTYPE_INT4 ? packedAt(i) : i);
+    // Of four channels: two keys of values, one of keys, which may be the last bytes of the memory
+    let bytes = values ? v128.load64_zero(at) : v128.load32_zero(at);
+    if (dtype == DTYPE_INT4) {
+      if (i & 16) bytes = i16x8.shr_u(bytes, 4);
+      bytes = i8x16.sub(v128.and(bytes, i8x16.splat(15)), i8x16.splat(8));
     }
-    const scale = f32x4.splat(reinterpret<f32>(<u32>load<u16>(scaleAt(chunk, slot, g, groups, dtype, values)) << 16));
-    const left = dim - g * CACHE_GROUP;
-    storeScaled(i16x8.extend_low_i8x16_s(low), scale, to, left);
-    storeScaled(i16x8.extend_high_i8x16_s(low), scale, to + 32, left - 8);
-    storeScaled(i16x8.extend_low_i8x16_s(high), scale, to + 64, left - 16);
-    storeScaled(i16x8.extend_high_i8x16_s(high), scale, to + 96, left - 24);
+    let x = i16x8.extend_low_i8x16_s(bytes);
+    x = values ? i32x4.shr_s(i32x4.shl(x, slot & 1 ? 0 : 16), 16) : i32x4.extend_low_i16x8_s(x);
+    x = f32x4.mul(f32x4.convert_i32x4_s(x), scale);
+    if (c + 4 <= dim) {
+      v128.store(to, x);
+      continue;
+    }
+    v128.store32_lane(to, x, 0);
+    if (dim & 2) v128.store32_lane(to, x, 1, 4);
+    if ((dim & 3) == 3) v128.store32_lane(to, x, 2, 8);
   }
-}
-
-/** Address of the bfloat16 scale of one group. */
-// @ts-ignore: decorator
-@inline
-export function scaleAt(chunk: usize, slot: i32, g: i32, groups: i32, dtype: i32, values: bool): usize {
-  const scales = chunk + keyBytes(dtype, <usize>(PAGE_KEYS * groups * CACHE_GROUP));
-  return scales + (<usize>(values ? g * PAGE_KEYS + slot : slot * groups + g) << 1);
-}
-
-/** The bytes of one key of a pair, as 16-bit integers. */
-// @ts-ignore: decorator
-@inline
-function ofPair(pair: v128, slot: i32): v128 {
-  return slot & 1 ? i16x8.shr_s(pair, 8) : i16x8.shr_s(i16x8.shl(pair, 8), 8);
-}
-
-/** 16 channels of one key, from 16 bytes of a packed pair: low halves of 8 bytes, then their high halves. */
-// @ts-ignore: decorator
-@inline
-function nibbles(pair: v128, slot: i32): v128 {
-  const bytes = slot & 1 ? i16x8.shr_u(pair, 8) : v128.and(pair, i16x8.splat(0xff));
-  return i8x16.narrow_i16x8_u(v128.and(bytes, i16x8.splat(15)), i16x8.shr_u(bytes, 4));
-}
-
-/** to f32 [8] = x i16 [8] * scale, as far as `left` elements. */
-function storeScaled(x: v128, scale: v128, to: usize, left: i32): void {
-  storeSome(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(x)), scale), to, left);
-  storeSome(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(x)), scale), to + 16, left - 4);
-}
-
-function storeSome(x: v128, to: usize, left: i32): void {
-  if (left >= 4) {
-    v128.store(to, x);
-    return;
-  }
-  if (left > 0) store<f32>(to, f32x4.extract_lane(x, 0));
-  if (left > 1) store<f32>(to, f32x4.extract_lane(x, 1), 4);
-  if (left > 2) store<f32>(to, f32x4.extract_lane(x, 2), 8);
 }

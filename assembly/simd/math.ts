@@ -33,17 +33,21 @@ export const LN2: f64 = 0.6931471805599453;
 /** Writes the constants of 2^(x - shift) to EXP_CONSTANTS bytes. */
 export function storeExpConstants(to: usize, shift: i32): void {
   const bias = 127 - shift;
+  storeFour(to, <f32>-bias);
   const rounding: i32 = 0xc00000 + bias;
-  v128.store(to, f32x4.splat(<f32>-bias));
-  v128.store(to, f32x4.splat(<f32>rounding), 16);
+  storeFour(to + 16, <f32>rounding);
   // Minimax for relative error on |r| <= 1/2: 3.0e-9 (docs/kernels.md)
-  v128.store(to, f32x4.splat(0.000153288202), 32);
-  v128.store(to, f32x4.splat(0.00133909762), 48);
-  v128.store(to, f32x4.splat(0.00961850025), 64);
-  v128.store(to, f32x4.splat(0.0555035956), 80);
-  v128.store(to, f32x4.splat(0.240226477), 96);
-  v128.store(to, f32x4.splat(0.693147182), 112);
-  v128.store(to, f32x4.splat(1), 128);
+  storeFour(to + 32, 0.000153288202);
+  storeFour(to + 48, 0.00133909762);
+  storeFour(to + 64, 0.00961850025);
+  storeFour(to + 80, 0.0555035956);
+  storeFour(to + 96, 0.240226477);
+  storeFour(to + 112, 0.693147182);
+  storeFour(to + 128, 1);
+}
+
+function storeFour(to: usize, x: f32): void {
+  v128.store(to, f32x4.splat(x));
 }
 
 /**
@@ -52,8 +56,6 @@ export function storeExpConstants(to: usize, shift: i32): void {
  * integer and leaves the biased exponent in the low bits, so that one shift makes the factor 2^(n - shift). It is 0 for
  * the lowest n: a masked score weighs exactly nothing.
  */
-// @ts-ignore: decorator
-@inline
 export function exp2(x: v128, constants: usize): v128 {
   return exp2With(
     x, v128.load(constants), v128.load(constants, 16), v128.load(constants, 32), v128.load(constants, 48),

@@ -75,7 +75,7 @@ export function mergeAttention<T extends AnyTensor>(
       outputRow: strides[swapped ? rank - 3 : rank - 2]!,
       output: output.address,
       lse: lse.address,
-      scratch: scope.allocate(EXP_CONSTANTS + valueDim * 8),
+      scratch: scope.allocate(EXP_CONSTANTS + (valueDim + 3) * 8),
     });
     core.kernels.mergeAttention(parameters, 0, elements(lseShape));
     return { output: output.take(first) as T, lse: lse.take() as T };

@@ -12,6 +12,8 @@ export interface Page {
 export class Pool {
   /** Caches that live on it; freed with the last. */
   owners = 0;
+  /** 1 until a float16 that is infinite or NaN is written to one of its pages. */
+  finite = 1;
   readonly core: Core;
   readonly pageBytes: number;
   readonly #block: number;

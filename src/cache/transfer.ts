@@ -61,7 +61,7 @@ export function appendRows(
   sequences.pool.reserve(sequences.missing(lengths));
   sequences.grow(lengths);
   new Uint32Array(core.memory.memory.buffer, pages, batch * width).set(sequences.table(width));
-  for (const block of blocks) core.kernels.cacheAppend(block);
+  for (const block of blocks) sequences.pool.finite &= core.kernels.cacheAppend(block);
 }
 
 /** Positions [start, end) as float32 [B, Hk, end - start, dim]; zeros where there is no such token. */
@@ -97,6 +97,7 @@ export function placeKeys(scope: CallScope, fields: AttentionFields, config: Cac
   const width = pagesOf(sequences.longest);
   fields.pages = scope.copyIn(sequences.table(width));
   fields.pagesBatch = width * 4;
+  fields.finite = sequences.pool.finite;
   fields.keyDtype = key.code;
   fields.key = key.offset;
   fields.keyHead = key.bytes;

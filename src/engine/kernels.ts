@@ -12,7 +12,7 @@ export interface Kernels {
   weightTiles(parameters: number): number;
   attentionWeights(parameters: number, first: number, last: number, scratch: number): void;
   mergeAttention(parameters: number, first: number, last: number): void;
-  cacheAppend(parameters: number): void;
+  cacheAppend(parameters: number): number;
   cacheRead(parameters: number): void;
   rotaryEmbedding(parameters: number, first: number, last: number): void;
   sumRows(from: number, rows: number, stride: number, n: number, dtype: number, to: number, scratch: number): void;

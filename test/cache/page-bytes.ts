@@ -35,21 +35,15 @@ export function elementAt(chunk: DataView, dtype: CacheDType, values: boolean, d
   if (dtype === "float16" || dtype === "bfloat16") {
     return { q: wide(chunk.getUint16((slot * padded + c) * 2, true), dtype), scale: 1 };
   }
-  const groups = padded / GROUP;
   const [group, channel] = [Math.floor(c / GROUP), c % GROUP];
-  const scales = (KEYS * padded) / (dtype === "int8" ? 1 : 2);
-  const scaleIndex = values ? group * KEYS + slot : slot * groups + group;
-  const scale = wide(chunk.getUint16(scales + scaleIndex * 2, true), "bfloat16");
-  const nibble = (byte: number, high: boolean) => ((chunk.getUint8(byte) >> (high ? 4 : 0)) & 15) - 8;
-  if (!values) {
-    if (dtype === "int8") return { q: chunk.getInt8(slot * padded + c), scale };
-    return { q: nibble((slot * groups + group) * 16 + (channel % 16), channel >= 16), scale };
-  }
-  const pair = group * (KEYS / 2) + (slot >> 1);
-  const inPair = channel * 2 + (slot & 1);
-  if (dtype === "int8") return { q: chunk.getInt8(pair * 64 + inPair), scale };
-  const half = inPair < 32 ? 0 : 16;
-  return { q: nibble(pair * 32 + half + (inPair % 16), inPair % 32 >= 16), scale };
+  const numbers = KEYS * GROUP;
+  const start = group * (2 * KEYS + (dtype === "int8" ? numbers : numbers / 2));
+  const scale = wide(chunk.getUint16(start + slot * 2, true), "bfloat16");
+  const i = values ? (slot >> 1) * 2 * GROUP + channel * 2 + (slot & 1) : slot * GROUP + channel;
+  const first = start + 2 * KEYS;
+  if (dtype === "int8") return { q: chunk.getInt8(first + i), scale };
+  const byte = chunk.getUint8(first + Math.floor(i / 32) * 16 + (i % 16));
+  return { q: ((byte >> (i % 32 >= 16 ? 4 : 0)) & 15) - 8, scale };
 }
 
 /** The scale of a group, and the integer of each of its elements. */

@@ -65,33 +65,31 @@ class Chunk {
     const groups = dim / CACHE_GROUP;
     const int4 = this.dtype === "int4";
     const most = int4 ? 7 : 127;
-    const scales = (PAGE_KEYS * dim) / (int4 ? 2 : 1);
+    const numbers = PAGE_KEYS * CACHE_GROUP;
     const kept: number[] = [];
     for (let g = 0; g < groups; g++) {
       const group = row.slice(g * CACHE_GROUP, (g + 1) * CACHE_GROUP);
       const scale = roundedUp(Math.max(...group.map(Math.abs)) / most);
-      const at = this.values ? g * PAGE_KEYS + slot : slot * groups + g;
-      page.setUint16(scales + 2 * at, toBrain(scale), true);
+      const at = g * (2 * PAGE_KEYS + numbers / (int4 ? 2 : 1));
+      page.setUint16(at + 2 * slot, toBrain(scale), true);
       group.forEach((x, c) => {
         const q = scale === 0 ? 0 : Math.round(x / scale);
-        this.#store(page, slot, g, c, q, int4);
+        this.#store(page, at + 2 * PAGE_KEYS, slot, c, q, int4);
         kept.push(q * scale);
       });
     }
     return kept;
   }
 
-  #store(page: DataView, slot: number, g: number, c: number, q: number, int4: boolean): void {
-    // Place among int8: [64][dim], or [groups][32 pairs][32 channels][2 keys]
-    const place = this.values
-      ? g * CACHE_GROUP * PAGE_KEYS + (slot >> 1) * 2 * CACHE_GROUP + 2 * c + (slot & 1)
-      : slot * this.dim + g * CACHE_GROUP + c;
+  #store(page: DataView, numbers: number, slot: number, c: number, q: number, int4: boolean): void {
+    // Place in the group: [64][32 channels], or [32 pairs][32 channels][2 keys]
+    const place = this.values ? (slot >> 1) * 2 * CACHE_GROUP + 2 * c + (slot & 1) : slot * CACHE_GROUP + c;
     if (!int4) {
-      page.setInt8(place, q);
+      page.setInt8(numbers + place, q);
       return;
     }
     // 32 in a row become 16 bytes: the first 16 in the low nibbles
-    const byte = (place >> 5) * 16 + (place & 15);
+    const byte = numbers + (place >> 5) * 16 + (place & 15);
     const old = page.getUint8(byte);
     page.setUint8(byte, (place & 16) === 0 ? (old & 0xf0) | (q + 8) : (old & 0x0f) | ((q + 8) << 4));
   }
@@ -155,6 +153,7 @@ export function packPages(
       valueHead: chunks[1].bytes,
       valueRow: chunks[1].row,
       keyDtype: CODES[dtype],
+      finite: 1,
     },
     key: { data: kept[0], shape: key.shape },
     value: { data: kept[1], shape: value.shape },
