@@ -44,7 +44,7 @@ for (const name of [...BUILDS, ...BUILDS.map((build) => `layers-${build}`)]) {
     const layers = name.startsWith("layers-");
     const extra =
       name.endsWith("-threads") && !layers
-        ? ["work", "openJob", "takeTiles", "computeTile", "closeJob", "busyWorker", "stopWorkers"]
+        ? ["work", "sleep", "openJob", "takeTiles", "computeTile", "closeJob", "busyWorker", "stopWorkers"]
         : [];
     assert.equal(exportsOf(name).sort(), [...extra, ...exportsOf(layers ? "layers-simd" : "simd")].sort());
   });

@@ -145,6 +145,21 @@ test("a worker that dies in a tile: the call ends, with the same bits", async ()
   engine.close();
 });
 
+test("what workers run is right before it is optimised", () => {
+  const program = `
+    import { load } from "attention-wasm/threads";
+    const [many, one] = [await load({ threads: 3, deterministic: true }), await load({ deterministic: true })];
+    for (let call = 0; call < 60; call++) {
+      const data = Float32Array.from({ length: 4 * (250 + call) * 32 }, (_, i) => Math.sin(i * (call + 1)));
+      const x = { data, shape: [4, 250 + call, 32] };
+      const [got, want] = [many, one].map((engine) => engine.attention(x, x, x).output.data);
+      if (got.some((value, i) => value !== want[i])) throw new Error("other bits in call " + call);
+    }
+    many.close();`;
+  const args = ["--liftoff-only", "--input-type=module", "-e", program];
+  execFileSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 });
+});
+
 test("close() ends all workers, and a process that forgets to exits by itself", () => {
   const program = (close: boolean) => `
     import { load } from "attention-wasm/threads";

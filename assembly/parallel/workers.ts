@@ -30,10 +30,18 @@ export function work(queue: usize, worker: i32): void {
       atomic.store<i32>(slot, WORKER_IDLE);
       done = state;
     } else {
-      atomic.wait<i32>(queue, state, -1);
+      sleep(queue, state);
     }
   }
   atomic.store<i32>(slot, WORKER_GONE);
+}
+
+/**
+ * Sleeps until the state is another one. A function of its own, and exported so that it stays one: before it optimises,
+ * V8 11 (Node 20) stores the address as 8 bytes where it keeps 4, over the last local, which here nobody reads again.
+ */
+export function sleep(queue: usize, state: i32): void {
+  atomic.wait<i32>(queue, state, -1);
 }
 
 /** Wakes the workers for the job that the host wrote into the queue. */
