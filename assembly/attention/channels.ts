@@ -185,46 +185,81 @@ export function sumHalves(value: usize, stride: usize, n: i32, Dv: i32, weights:
 }
 
 /**
- * scores f32 [n][4] = four queries times n keys.
+ * scores f32 [n][4] = four queries times n keys, two at a time: four accumulators would wait for each other.
  * @param query f32 [D / 4][4 rows][4]
  * @param key f32 [n][D], rows `stride` bytes apart
  */
 export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize): void {
   const end = query + (<usize>D << 4);
-  for (const last = scores + (<usize>n << 4); scores < last; scores += 16, key += stride) {
+  const step: usize = touches(key, stride, n, D) ? 32 : 0;
+  let ahead = (step ? key + AHEAD : query) & ~3;
+  for (const last = scores + (<usize>n << 4); scores < last; scores += 32, key += stride << 1) {
+    const pair = scores + 16 < last;
     let a0 = f32x4.splat(0);
-    let a1 = a0, a2 = a0, a3 = a0;
-    let k = key & ~3;
-    for (let q = query & ~15; q < end; q += 64, k += 16) {
-      const x = v128.load(k);
-      a0 = madd(x, v128.load(q), a0);
-      a1 = madd(x, v128.load(q, 16), a1);
-      a2 = madd(x, v128.load(q, 32), a2);
-      a3 = madd(x, v128.load(q, 48), a3);
+    let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let k0 = key & ~3;
+    let k1 = k0 + (pair ? stride : 0);
+    for (let q = query & ~15; q < end; q += 64) {
+      store<i32>(scores, load<i32>(ahead));
+      ahead += step;
+      const x = v128.load(k0);
+      const y = v128.load(k1);
+      let row = v128.load(q);
+      a0 = madd(x, row, a0);
+      b0 = madd(y, row, b0);
+      row = v128.load(q, 16);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 32);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 48);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
+      k0 += 16;
+      k1 += 16;
     }
     v128.store(scores, sumLanes(a0, a1, a2, a3));
+    if (pair) v128.store(scores, sumLanes(b0, b1, b2, b3), 16);
   }
 }
 
 /**
- * outputs f32 [Dv / 4][4 rows][4] += weights times n values.
+ * outputs f32 [Dv / 4][4 rows][4] += weights times n values, two at a time: half as many loads and stores of outputs.
  * @param value f32 [n][Dv], rows `stride` bytes apart
  * @param weights f32 [n][4 rows]
  */
 export function sumRows(value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize): void {
   const end = outputs + (<usize>Dv << 4);
-  for (const last = weights + (<usize>n << 4); weights < last; weights += 16, value += stride) {
+  const step: usize = touches(value, stride, n, Dv) ? 32 : 0;
+  let ahead = (step ? value + AHEAD : outputs) & ~3;
+  for (const last = weights + (<usize>n << 4); weights < last; weights += 32, value += stride << 1) {
+    const pair = weights + 16 < last;
+    const second = pair ? weights + 16 : weights;
     const w0 = v128.load_splat<f32>(weights);
     const w1 = v128.load_splat<f32>(weights, 4);
     const w2 = v128.load_splat<f32>(weights, 8);
     const w3 = v128.load_splat<f32>(weights, 12);
-    let v = value & ~3;
-    for (let o = outputs & ~15; o < end; o += 64, v += 16) {
-      const x = v128.load(v);
-      v128.store(o, madd(x, w0, v128.load(o)));
-      v128.store(o, madd(x, w1, v128.load(o, 16)), 16);
-      v128.store(o, madd(x, w2, v128.load(o, 32)), 32);
-      v128.store(o, madd(x, w3, v128.load(o, 48)), 48);
+    const u0 = v128.load_splat<f32>(second);
+    const u1 = v128.load_splat<f32>(second, 4);
+    const u2 = v128.load_splat<f32>(second, 8);
+    const u3 = v128.load_splat<f32>(second, 12);
+    // The last of an odd number has zeros beside it
+    const there = i32x4.splat(pair ? -1 : 0);
+    let v0 = value & ~3;
+    let v1 = v0 + (pair ? stride : 0);
+    for (let o = outputs & ~15; o < end; o += 64) {
+      const x = v128.load(v0);
+      const y = v128.and(v128.load(v1), there);
+      const first = madd(y, u0, madd(x, w0, v128.load(o)));
+      store<i32>(o, load<i32>(ahead));
+      ahead += step;
+      v128.store(o, first);
+      v128.store(o, madd(y, u1, madd(x, w1, v128.load(o, 16))), 16);
+      v128.store(o, madd(y, u2, madd(x, w2, v128.load(o, 32))), 32);
+      v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 48))), 48);
+      v0 += 16;
+      v1 += 16;
     }
   }
 }
