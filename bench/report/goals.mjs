@@ -1,5 +1,4 @@
-// The limits that were set to reach (issue 4), each judged by the numbers of a run. One core and the relaxed build unless
-// said; resident tensors unless said.
+// The limits to reach, each judged by the numbers of a run. One core, the relaxed build and resident tensors unless said.
 import { bestOf, figures, workloadIn } from "./figures.mjs";
 
 /** Two medians closer than this count as level. */

@@ -42,7 +42,7 @@ function goals(run) {
   const rows = judged.map(({ what, wanted, got, reached }) => [what, wanted, got, reached ? "yes" : "**no**"]);
   return `## Limits to reach
 
-What was set as the limit (issue 4) and what this run gave: ${reached} of ${judged.length} reached. The relaxed build on one core with resident
+What the kernels are meant to reach, and what this run gave (why some do not: docs/kernels.md): ${reached} of ${judged.length} reached. The relaxed build on one core with resident
 tensors unless said; "level" means at least 0.95 of its speed.
 
 ${table(["what", "to reach", "this run", "reached"], rows)}`;
