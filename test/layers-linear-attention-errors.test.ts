@@ -6,6 +6,7 @@ import { linearAttention, type LinearAttentionOptions } from "../src/layers/inde
 import { BUILDS } from "./builds.js";
 import { guardedEngine } from "./guarded-memory.js";
 import { generator, tensor } from "./random.js";
+import { assertRefusal } from "./refusal.js";
 
 const random = generator(73);
 
@@ -93,17 +94,7 @@ for (const build of BUILDS) {
     ],
   ];
   for (const [code, message, wrong] of messages) {
-    test(message, () => {
-      let thrown: AttentionError | undefined;
-      try {
-        wrong();
-      } catch (error) {
-        thrown = error as AttentionError;
-      }
-      assert.is(thrown?.message, message);
-      assert.is(thrown?.code, code);
-      assert.is(engine.info.memory.used, 0);
-    });
+    test(message, () => assertRefusal(engine, code, message, wrong));
   }
 
   test("sides that are mixed, rows that are not contiguous, memory that is out: named, and nothing kept", () => {

@@ -15,8 +15,8 @@ const webkit = (where, title) => ({
   needs: { debian: { "webkit2gtk-driver": "WebKitWebDriver", xvfb: "Xvfb" } },
   where,
   threads: true,
-  // WebKitGTK 2.50 ends a page's process by an assertion of its own (jitCompileSIMDFunction in WasmIPIntSlowPaths.cpp), about
-  // once in eight runs on a loaded machine, where several threads call a function that is not compiled yet
+  // WebKitGTK 2.50 ends a page's process by an assertion of its own (jitCompileSIMDFunction in WasmIPIntSlowPaths.cpp), in
+  // 7 of 36 runs on a loaded machine, where several threads call a function that is not compiled yet
   crash: /WebProcess CRASHED/,
   version: async () => `WebKitGTK ${(await finish("dpkg-query", ["-W", "-f", "${Version}", "webkit2gtk-driver"])).split("-")[0]}`,
   async launch({ url, temporary }) {
