@@ -248,6 +248,10 @@ for (const build of BUILDS) {
         cache.append(rows(k, t, end), rows(v, t, end));
         near(cache.attention(rows(q, t, end)).output, rows(whole, t, end), JSON.stringify(Object.keys(options)));
       }
+      // Queries after the last token turn by where they stand, too
+      const late = engine.rotaryEmbedding(rows(q, 0, 5), { ...(options as { base?: number }), offset: n + 7 });
+      const got = cache.attention(rows(q, 0, 5), { causal: { offset: n + 7 } }).output;
+      near(got, engine.attention(late, turned[1], v).output, `after the end, ${Object.keys(options)}`);
     }
     resident.cos.dispose();
     resident.sin.dispose();

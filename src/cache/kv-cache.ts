@@ -114,7 +114,7 @@ export class KVCache {
       items.set([skips[b]!, count, length], b * 3);
       return length + count;
     });
-    const rotation = this.#rotation(k, layout, options, lengths, (b) => items[b * 3 + 2]! - skips[b]!);
+    const rotation = this.#rotation(k, layout, options, ends, (b) => items[b * 3 + 2]! - skips[b]!);
     core.call((scope) => {
       const sources = [[config.key, k, rotation] as const, [config.value, v, undefined] as const];
       appendRows(scope, config, this.#sequences, sources, layout, items, lengths);
@@ -168,7 +168,8 @@ export class KVCache {
     const plan = planQuery(core, heads, layout, keys, { ...options, ...seen });
     const { left, items } = plan.diagonal;
     this.#checkKept(left, items);
-    rotation = this.#rotation(heads, layout, options, lengths, (b) => items[b * 3]!);
+    const ends = lengths.map((_, b) => items[b * 3 + 2]!);
+    rotation = this.#rotation(heads, layout, options, ends, (b) => items[b * 3]!);
     return runAttention(core, plan);
   }
 
@@ -288,12 +289,12 @@ export class KVCache {
     }
   }
 
-  /** How rows are rotated: by `positions`, or from those of the first rows on. */
+  /** How rows are rotated: by `positions`, or from those of the first rows on; rows after `ends` are padding. */
   #rotation(
     heads: Heads,
     layout: Layout,
     { positions }: Pick<AppendOptions, "positions">,
-    lengths: Int32Array,
+    ends: Int32Array,
     first: (b: number) => number,
   ): Rotation | undefined {
     const { core, rotary } = this.#config;
@@ -302,7 +303,7 @@ export class KVCache {
       throw wrongValue("ERR_VALUE", "positions needs a cache that was made with rotary");
     }
     // Rows of padding turn somewhere in range
-    const at = (b: number, i: number) => Math.min(Math.max(0, first(b) + i), Math.max(0, lengths[b]! - 1));
+    const at = (b: number, i: number) => Math.max(0, first(b) + Math.min(i, ends[b]! - 1));
     const own = () =>
       Int32Array.from({ length: this.batch * heads.length }, (_, row) =>
         at(Math.floor(row / heads.length), row % heads.length),
