@@ -251,6 +251,19 @@ for (const build of BUILDS) {
     assert.is(small.info.memory.used, 0);
   });
 
+  test("memory that runs out after some of the pages: those are given back", () => {
+    const small = loadSync({ build, maximumMemory: 4 * 65536 });
+    const cache = small.kvCache({ batch: 5, kvHeads: 1, headDim: 64, capacity: 64 });
+    cache.append(make(5, 1, 2, 64), make(5, 1, 2, 64));
+    const fork = cache.fork();
+    refused(small, [cache, fork], "ERR_OUT_OF_MEMORY", /out of memory/, () =>
+      fork.append(make(5, 1, 1, 64), make(5, 1, 1, 64)),
+    );
+    fork.dispose();
+    cache.dispose();
+    assert.is(small.info.memory.used, 0);
+  });
+
   test("after the engine is closed", () => {
     const other = loadSync({ build });
     const cache = other.kvCache({ kvHeads: 1, headDim: 4, capacity: 8 });

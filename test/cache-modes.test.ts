@@ -321,6 +321,27 @@ for (const build of BUILDS) {
     near(cache.attention(swapped(q), { layout: "BSHD" }).output, swapped(cache.attention(q).output), "BSHD");
   });
 
+  test("what an infinite float16 did to a page does not stay with the cache, its forks and later pages", () => {
+    const [k, v, q] = [make(1, 1, 100, 32), make(1, 1, 100, 32), make(1, 1, 1, 32)];
+    const fresh = () => engine.kvCache({ kvHeads: 1, headDim: 32, window: 30, capacity: 100, dtype: "float16" });
+    const infinite = { data: new Float32Array(32).fill(1e6), shape: [1, 1, 1, 32] };
+    using untouched = fresh();
+    using cache = fresh();
+    for (const one of [untouched, cache]) one.append(k, v);
+    const want = untouched.attention(q).output;
+    using fork = cache.fork();
+    fork.append(infinite, infinite);
+    assert.ok(Number.isNaN(fork.attention(infinite).output.data[0]), "an infinite score");
+    assertSameBits(cache.attention(q).output, want, "beside a fork");
+    using other = fork.fork();
+    other.reset();
+    other.append(k, v);
+    assertSameBits(other.attention(q).output, want, "after a reset");
+    fork.truncate(64);
+    fork.append(rows(k, 64, 100), rows(v, 64, 100));
+    assertSameBits(fork.attention(q).output, want, "after going back behind its page");
+  });
+
   test("statistics over a ring", () => {
     const n = 200;
     const [q, k, v] = [make(1, 4, n, 16), make(1, 2, n, 16), make(1, 2, n, 16)];

@@ -37,7 +37,12 @@ export class Sequences {
   }
 
   get longest(): number {
-    return Math.max(...this.lengths);
+    return this.list.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  /** Whether all float16 in the pages is. */
+  get finite(): boolean {
+    return this.list.every(({ pages }) => pages.every((page) => page?.finite !== false));
   }
 
   /** u32 [B, width]: addresses of pages, 0 where there is none. */
@@ -67,23 +72,29 @@ export class Sequences {
     return missing;
   }
 
-  /** Has every page that tokens up to these lengths are written to, for itself; `missing` pages must be reserved. */
-  grow(lengths: Int32Array): void {
+  /**
+   * Has every page that tokens up to these lengths are written to, for itself; `missing` pages must be reserved.
+   * @returns those pages
+   */
+  grow(lengths: Int32Array): Page[] {
     const { pool } = this;
+    const written: Page[] = [];
     for (const [page, pages, i] of this.#givenUp(lengths)) {
       pool.release(page!);
       pages[i] = undefined;
     }
     for (const [page, pages, i] of this.#written(lengths)) {
-      if (page?.refs === 1) continue;
-      pages[i] = pool.take(page);
-      if (page) pool.release(page);
+      const own = page?.refs === 1 ? page : pool.take(page);
+      if (page && page !== own) pool.release(page);
+      pages[i] = own;
+      written.push(own);
     }
     this.list.forEach((sequence, b) => {
       sequence.length = lengths[b]!;
       sequence.start = this.#startAt(sequence, sequence.length);
     });
     pool.trim();
+    return written;
   }
 
   /** Shortens every sequence. */

@@ -50,7 +50,7 @@ export function appendRows(
 ): void {
   const { core } = config;
   const batch = lengths.length;
-  const width = pagesOf(Math.max(...lengths));
+  const width = pagesOf(lengths.reduce((most, length) => Math.max(most, length), 0));
   const pages = scope.allocate(batch * width * 4);
   const placed = scope.copyIn(items);
   const blocks = sources.map(([chunk, heads, rotate]) => {
@@ -59,9 +59,11 @@ export function appendRows(
   });
   // The last that can fail
   sequences.pool.reserve(sequences.missing(lengths));
-  sequences.grow(lengths);
+  const written = sequences.grow(lengths);
   new Uint32Array(core.memory.memory.buffer, pages, batch * width).set(sequences.table(width));
-  for (const block of blocks) sequences.pool.finite &= core.kernels.cacheAppend(block);
+  for (const block of blocks) {
+    if (!core.kernels.cacheAppend(block)) for (const page of written) page.finite = false;
+  }
 }
 
 /** Positions [start, end) as float32 [B, Hk, end - start, dim]; zeros where there is no such token. */
@@ -97,7 +99,7 @@ export function placeKeys(scope: CallScope, fields: AttentionFields, config: Cac
   const width = pagesOf(sequences.longest);
   fields.pages = scope.copyIn(sequences.table(width));
   fields.pagesBatch = width * 4;
-  fields.finite = sequences.pool.finite;
+  fields.finite = sequences.finite ? 1 : 0;
   fields.keyDtype = key.code;
   fields.key = key.offset;
   fields.keyHead = key.bytes;
