@@ -2,16 +2,9 @@
 // floor(t / 64), slot t % 64, and positions are never renumbered; what a mode adds is which pages there are (sequences.ts).
 import { runAttention } from "../attention/attention.js";
 import { checkLengths } from "../attention/diagonal.js";
+import { checkLayout, type Heads, type Layout, readHeads } from "../attention/heads.js";
 import type { AnyTensor, AttentionResult, Exact } from "../attention/options.js";
-import {
-  ATTENTION_OPTIONS,
-  checkLayout,
-  type Heads,
-  type Keys,
-  type Layout,
-  planQuery,
-  readHeads,
-} from "../attention/plan.js";
+import { ATTENTION_OPTIONS, type Keys, planQuery } from "../attention/plan.js";
 import { planRotary } from "../attention/rotary.js";
 import { integer, integers, knownOptions } from "../checks.js";
 import type { Core } from "../engine/core.js";

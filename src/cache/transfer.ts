@@ -1,7 +1,7 @@
 // Rows of tensors into the pages of a cache and back (assembly/cache/transfer.ts), and what the kernels of attention are told
 // of the pages.
 import type { AttentionFields } from "../attention/biases.js";
-import { type Heads, type Layout, packedStrides } from "../attention/plan.js";
+import { type Heads, type Layout, packedStrides } from "../attention/heads.js";
 import type { planRotary } from "../attention/rotary.js";
 import { CACHE_GROUP, cacheParameters, DTYPE_FLOAT32 } from "../engine/abi.generated.js";
 import type { CallScope } from "../engine/core.js";
