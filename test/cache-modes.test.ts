@@ -86,6 +86,32 @@ for (const build of BUILDS) {
     }
   });
 
+  test("a long past costs a ring nothing", () => {
+    const other = loadSync({ build });
+    const [n, window] = [1000, 20];
+    const [k, v, q] = [make(1, 1, n, 8), make(1, 1, n, 8), make(1, 2, 1, 8)];
+    for (const [pinned, dtype] of [
+      [0, "float32"],
+      [70, "int8"],
+    ] as const) {
+      using cache = other.kvCache({ kvHeads: 1, headDim: 8, window, pinned, capacity: n + window, dtype });
+      const attend = () => {
+        cache.append(k, v);
+        return cache.attention(q, { returnLse: true });
+      };
+      for (let chunks = 0; chunks < 3; chunks++) attend();
+      const { peak } = other.info.memory;
+      for (let chunks = 3; chunks < 100; chunks++) attend();
+      assert.is(other.info.memory.peak, peak);
+      // The same tokens are seen after every chunk
+      const one = attend();
+      for (let chunks = 0; chunks < 7; chunks++) attend();
+      const again = attend();
+      near(again.output, one.output, "output", 1e-6);
+      near({ ...again.lse, shape: [] }, { ...one.lse, shape: [] }, "lse", 1e-6);
+    }
+  });
+
   test("prompts of different lengths, padded left or right", () => {
     const prompts = [5, 70, 1];
     const longest = 70;

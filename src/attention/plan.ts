@@ -199,7 +199,7 @@ export function planQuery(
         right: diagonal.right,
       };
       keys.place(scope, fields);
-      fields.items = placeItems(scope, diagonal.items);
+      fields.items ??= placeItems(scope, diagonal.items);
       if (additive) fields.additive = place(scope, additive);
       for (const placement of placements) placement(scope, fields);
       return fields;

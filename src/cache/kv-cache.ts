@@ -21,6 +21,18 @@ import { appendRows, placeKeys, placeRows, readRows, type Rotation } from "./tra
 const APPEND_OPTIONS = ["lengths", "leftPadding", "layout", "positions"] satisfies (keyof AppendOptions)[];
 const QUERY_OPTIONS = [...ATTENTION_OPTIONS.filter((name) => name !== "keyLengths"), "positions"];
 
+/** Options that count keys from the first token on. */
+const BY_POSITION = [
+  "mask",
+  "bias",
+  "segments",
+  "blockMask",
+  "alibiSlopes",
+  "relativeBias",
+  "returnWeights",
+  "statistics",
+] as const satisfies (keyof CacheAttentionOptions)[];
+
 type Floats = HostTensor<Float32Array<ArrayBuffer>>;
 
 /**
@@ -139,6 +151,7 @@ export class KVCache {
       throw wrongValue("ERR_SHAPE", `query must have a multiple of ${kvHeads} heads, the cache's: got ${heads.heads}`);
     }
     const { lengths, longest } = this.#sequences;
+    const close = BY_POSITION.every((name) => options[name] === undefined);
     let rotation: Rotation | undefined;
     const keys: Keys = {
       heads: kvHeads,
@@ -146,7 +159,7 @@ export class KVCache {
       valueDim,
       cached: lengths,
       place: (scope, fields) => {
-        placeKeys(scope, fields, config, this.#sequences);
+        placeKeys(scope, fields, config, this.#sequences, plan.diagonal.items, close);
         if (!rotation) return;
         const rows = placeRows(scope, heads, layout, rotation);
         Object.assign(fields, {

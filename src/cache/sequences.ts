@@ -40,18 +40,23 @@ export class Sequences {
     return this.list.reduce((most, { length }) => Math.max(most, length), 0);
   }
 
-  /** Whether all float16 in the pages is. */
-  get finite(): boolean {
-    return this.list.every(({ pages }) => pages.every((page) => page?.finite !== false));
-  }
-
-  /** u32 [B, width]: addresses of pages, 0 where there is none. */
-  table(width: number): Uint32Array {
-    const table = new Uint32Array(this.list.length * width);
+  /**
+   * What kernels are told: of each sequence its first `kept` pages, and those that come `skipped[b]` later.
+   * @returns addresses u32 [B, width], 0 where there is no page, and whether all float16 in them is finite
+   */
+  table(width: number, skipped?: readonly number[], kept = 0): { addresses: Uint32Array; finite: boolean } {
+    const addresses = new Uint32Array(this.list.length * width);
+    let finite = true;
     this.list.forEach(({ pages }, b) => {
-      for (let i = 0; i < pages.length; i++) table[b * width + i] = pages[i]?.address ?? 0;
+      const skip = skipped?.[b] ?? 0;
+      for (let i = 0; i < width; i++) {
+        const page = pages[i < kept ? i : i + skip];
+        if (!page) continue;
+        addresses[b * width + i] = page.address;
+        finite &&= page.finite;
+      }
     });
-    return table;
+    return { addresses, finite };
   }
 
   /** Pages that growing to these lengths takes from the pool, less those it gives back: what `grow` will do, counted. */
