@@ -12,7 +12,8 @@ import { wrongKind, wrongValue } from "../errors.js";
 import type { HostData, HostTensor } from "../host-tensor.js";
 import { exactShape, operand } from "../operand.js";
 import type { Tensor } from "../tensor.js";
-import { type CacheConfig, createCache, MOST_TOKENS } from "./create.js";
+import { checkKept, checkReturn, checkRoom } from "./capacity.js";
+import { type CacheConfig, createCache } from "./create.js";
 import type { CacheDType } from "./layout.js";
 import type { AppendOptions, CacheAttentionOptions, CacheBytes, ForkOptions, KVCacheOptions } from "./options.js";
 import type { Sequences } from "./sequences.js";
@@ -115,7 +116,7 @@ export class KVCache {
       if (count < 0) {
         throw wrongValue("ERR_VALUE", `leftPadding[${b}] must be at most lengths[${b}], ${ends[b]}: got ${skips[b]}`);
       }
-      this.#checkRoom(b, length, count);
+      checkRoom(config, b, length, count);
       items.set([skips[b]!, count, length], b * 3);
       return length + count;
     });
@@ -173,7 +174,7 @@ export class KVCache {
     const seen = window > 0 && options.window === undefined ? { window: [window - 1, -1] as const } : {};
     const plan = planQuery(core, heads, layout, keys, { ...options, ...seen });
     const { left, items } = plan.diagonal;
-    this.#checkKept(left, items);
+    checkKept(config, this.#sequences, left, items);
     const ends = lengths.map((_, b) => items[b * 3 + 2]!);
     rotation = this.#rotation(heads, layout, options, ends, (b) => items[b * 3]!);
     return runAttention(core, plan);
@@ -185,26 +186,12 @@ export class KVCache {
    */
   truncate(length: number | readonly number[] | Int32Array): void {
     this.#open();
-    const { window, pinned } = this.#config;
     const most = this.#sequences.longest;
     const lengths =
       typeof length === "number"
         ? new Int32Array(this.batch).fill(integer("length", length, 0, most))
         : checkLengths("length", length, this.batch, most);
-    for (const [b, sequence] of this.#sequences.list.entries()) {
-      const to = lengths[b]!;
-      if (to > sequence.length) {
-        throw wrongValue("ERR_VALUE", `length must be at most ${sequence.length} for sequence ${b}: got ${to}`);
-      }
-      const first = Math.max(pinned, to - window + 1);
-      if (first < Math.min(to, sequence.start)) {
-        throw wrongValue(
-          "ERR_CAPACITY",
-          `sequence ${b} cannot go back to ${to} tokens: the next would see token ${first}, ` +
-            `and all before ${sequence.start} have been given up`,
-        );
-      }
-    }
+    checkReturn(this.#config, this.#sequences, lengths);
     this.#sequences.truncate(lengths);
   }
 
@@ -257,42 +244,6 @@ export class KVCache {
     const shape = layout === "BHSD" ? [this.batch, heads, null, dim] : [this.batch, null, heads, dim];
     exactShape(checked, this.batch === 1 && checked.shape.length === 3 ? shape.slice(1) : shape);
     return readHeads(checked, layout);
-  }
-
-  #checkRoom(b: number, length: number, count: number): void {
-    const { capacity, window, pinned } = this.#config;
-    // What the first token of the chunk sees must still be there when the last is
-    const first = window > 0 ? Math.max(pinned, length - window + 1) : 0;
-    const most = Math.min(first + capacity, MOST_TOKENS) - length;
-    if (count <= most) return;
-    throw wrongValue(
-      "ERR_CAPACITY",
-      window > 0
-        ? `key must have at most ${most} tokens for sequence ${b}, so that each of them sees its window: got ${count}; ` +
-            "append smaller chunks, or make the cache with a capacity of window + tokens - 1"
-        : `the cache is full: sequence ${b} has ${length} of at most ${capacity} tokens, and ${count} more do not fit`,
-    );
-  }
-
-  /** Throws where a query would see tokens that a ring has given up. */
-  #checkKept(left: number, items: Int32Array): void {
-    const { window, pinned } = this.#config;
-    if (window > 0 && (left < 0 || left >= window)) {
-      throw wrongValue(
-        "ERR_VALUE",
-        `window must reach at most ${window - 1} to the left, as the cache's does: got ${left}`,
-      );
-    }
-    for (const [b, { start }] of this.#sequences.list.entries()) {
-      const first = Math.max(pinned, items[b * 3]! - left);
-      if (start > first) {
-        throw wrongValue(
-          "ERR_CAPACITY",
-          `the first query of sequence ${b} sees token ${first}, and all before ${start} have been given up: ` +
-            "attend in smaller chunks, or make the cache with a larger capacity",
-        );
-      }
-    }
   }
 
   /** How rows are rotated: by `positions`, or from those of the first rows on; rows after `ends` are padding. */
