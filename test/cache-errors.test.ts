@@ -133,6 +133,7 @@ for (const build of BUILDS) {
       [{ ...good, headDim: 0 }, "ERR_VALUE", /headDim must be an integer from 1/],
       [{ ...good, headDim: 2 ** 21 }, "ERR_SHAPE", /headDim must be at least 1 and at most/],
       [{ ...good, batch: 1.5 }, "ERR_VALUE", /batch must be an integer/],
+      [{ ...good, batch: 2 ** 20 + 1, pages: 1 }, "ERR_VALUE", /batch must be an integer from 1 to 1048576/],
       [{ kvHeads: 2, headDim: 8 }, "ERR_ARGUMENT_TYPE", /capacity must be an integer: got undefined/],
       [{ ...good, capacity: 0 }, "ERR_VALUE", /capacity must be an integer from 1/],
       [{ ...good, dtype: "int2" }, "ERR_VALUE", /dtype must be 'float32', 'float16'/],
