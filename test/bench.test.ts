@@ -212,7 +212,7 @@ test("options: wrong words are told", () => {
     [["--engines", "fast"], /no engine fast: there are relaxed/],
     [["--rounds", "0"], /'--rounds <n>' argument '0' is invalid. it must be an integer from 1/],
     [["--node", "18"], /no Node 18: there are 20, 22, 24, 26/],
-    [["--kernel", "gemm"], /no kernel gemm: there are all, products/],
+    [["--kernel", "cache"], /no kernel cache: there are all, products/],
     [["--runtime", "workerd"], /no runtime workerd: there are node-20/],
     [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
     [["W1"], /too many arguments/],

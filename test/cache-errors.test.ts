@@ -133,6 +133,7 @@ for (const build of BUILDS) {
       [{ ...good, headDim: 0 }, "ERR_VALUE", /headDim must be an integer from 1/],
       [{ ...good, headDim: 2 ** 21 }, "ERR_SHAPE", /headDim must be at least 1 and at most/],
       [{ ...good, batch: 1.5 }, "ERR_VALUE", /batch must be an integer/],
+      [{ ...good, batch: 2 ** 20 + 1, pages: 1 }, "ERR_VALUE", /batch must be an integer from 1 to 1048576/],
       [{ kvHeads: 2, headDim: 8 }, "ERR_ARGUMENT_TYPE", /capacity must be an integer: got undefined/],
       [{ ...good, capacity: 0 }, "ERR_VALUE", /capacity must be an integer from 1/],
       [{ ...good, dtype: "int2" }, "ERR_VALUE", /dtype must be 'float32', 'float16'/],
@@ -248,6 +249,19 @@ for (const build of BUILDS) {
       assert.equal(value.data, data);
     }
     fork.dispose();
+    assert.is(small.info.memory.used, 0);
+  });
+
+  test("memory that runs out after some of the pages: those are given back", () => {
+    const small = loadSync({ build, maximumMemory: 4 * 65536 });
+    const cache = small.kvCache({ batch: 5, kvHeads: 1, headDim: 64, capacity: 64 });
+    cache.append(make(5, 1, 2, 64), make(5, 1, 2, 64));
+    const fork = cache.fork();
+    refused(small, [cache, fork], "ERR_OUT_OF_MEMORY", /out of memory/, () =>
+      fork.append(make(5, 1, 1, 64), make(5, 1, 1, 64)),
+    );
+    fork.dispose();
+    cache.dispose();
     assert.is(small.info.memory.used, 0);
   });
 

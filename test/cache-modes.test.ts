@@ -86,6 +86,32 @@ for (const build of BUILDS) {
     }
   });
 
+  test("a long past costs a ring nothing", () => {
+    const other = loadSync({ build });
+    const [n, window] = [1000, 20];
+    const [k, v, q] = [make(1, 1, n, 8), make(1, 1, n, 8), make(1, 2, 1, 8)];
+    for (const [pinned, dtype] of [
+      [0, "float32"],
+      [70, "int8"],
+    ] as const) {
+      using cache = other.kvCache({ kvHeads: 1, headDim: 8, window, pinned, capacity: n + window, dtype });
+      const attend = () => {
+        cache.append(k, v);
+        return cache.attention(q, { returnLse: true });
+      };
+      for (let chunks = 0; chunks < 3; chunks++) attend();
+      const { peak } = other.info.memory;
+      for (let chunks = 3; chunks < 100; chunks++) attend();
+      assert.is(other.info.memory.peak, peak);
+      // The same tokens are seen after every chunk
+      const one = attend();
+      for (let chunks = 0; chunks < 7; chunks++) attend();
+      const again = attend();
+      near(again.output, one.output, "output", 1e-6);
+      near({ ...again.lse, shape: [] }, { ...one.lse, shape: [] }, "lse", 1e-6);
+    }
+  });
+
   test("prompts of different lengths, padded left or right", () => {
     const prompts = [5, 70, 1];
     const longest = 70;
@@ -248,6 +274,10 @@ for (const build of BUILDS) {
         cache.append(rows(k, t, end), rows(v, t, end));
         near(cache.attention(rows(q, t, end)).output, rows(whole, t, end), JSON.stringify(Object.keys(options)));
       }
+      // Queries after the last token turn by where they stand, too
+      const late = engine.rotaryEmbedding(rows(q, 0, 5), { ...(options as { base?: number }), offset: n + 7 });
+      const got = cache.attention(rows(q, 0, 5), { causal: { offset: n + 7 } }).output;
+      near(got, engine.attention(late, turned[1], v).output, `after the end, ${Object.keys(options)}`);
     }
     resident.cos.dispose();
     resident.sin.dispose();
@@ -315,6 +345,27 @@ for (const build of BUILDS) {
       return view.toHost();
     };
     near(cache.attention(swapped(q), { layout: "BSHD" }).output, swapped(cache.attention(q).output), "BSHD");
+  });
+
+  test("what an infinite float16 did to a page does not stay with the cache, its forks and later pages", () => {
+    const [k, v, q] = [make(1, 1, 100, 32), make(1, 1, 100, 32), make(1, 1, 1, 32)];
+    const fresh = () => engine.kvCache({ kvHeads: 1, headDim: 32, window: 30, capacity: 100, dtype: "float16" });
+    const infinite = { data: new Float32Array(32).fill(1e6), shape: [1, 1, 1, 32] };
+    using untouched = fresh();
+    using cache = fresh();
+    for (const one of [untouched, cache]) one.append(k, v);
+    const want = untouched.attention(q).output;
+    using fork = cache.fork();
+    fork.append(infinite, infinite);
+    assert.ok(Number.isNaN(fork.attention(infinite).output.data[0]), "an infinite score");
+    assertSameBits(cache.attention(q).output, want, "beside a fork");
+    using other = fork.fork();
+    other.reset();
+    other.append(k, v);
+    assertSameBits(other.attention(q).output, want, "after a reset");
+    fork.truncate(64);
+    fork.append(rows(k, 64, 100), rows(v, 64, 100));
+    assertSameBits(fork.attention(q).output, want, "after going back behind its page");
   });
 
   test("statistics over a ring", () => {

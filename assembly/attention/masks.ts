@@ -10,7 +10,7 @@ const FORBIDDEN: f32 = -Infinity;
 /** What gatherBiases found: no query may attend, something was gathered, every query sees every key and nothing is added. */
 export const NOTHING_SEEN: i32 = 0;
 export const GATHERED: i32 = 1;
-export const ALL_SEEN: i32 = 2;
+const ALL_SEEN: i32 = 2;
 
 /** Whether anything but intervals shapes the scores. */
 export function hasBiases(P: AttentionParameters): bool {

@@ -39,23 +39,16 @@ export function groupBytes(dtype: i32): usize {
   return SCALE_BYTES + (dtype == DTYPE_INT4 ? 1024 : 2048);
 }
 
-/** Index of a slot's first channel among the numbers of a group. */
-// @ts-ignore: decorator
-@inline
-export function firstNumber(slot: i32, values: bool): i32 {
-  return values ? (slot & ~1) * CACHE_GROUP + (slot & 1) : slot * CACHE_GROUP;
-}
-
 /** Offset of number i in a group of int4; it is in the high half where i & 16. */
 // @ts-ignore: decorator
 @inline
-export function packedAt(i: i32): usize {
+function packedAt(i: i32): usize {
   return <usize>(((i >> 5) << 4) | (i & 15));
 }
 
 /** to f32 [dim] = one key or value; `values` tells which layout the chunk has. */
 export function readQuantised(chunk: usize, slot: i32, dim: i32, dtype: i32, values: bool, to: usize): void {
-  const first = firstNumber(slot & ~<i32>values, values);
+  const first = (slot & ~<i32>values) * CACHE_GROUP;
   for (let c = 0; c < dim; c += 4, to += 16) {
     const group = chunk + <usize>(c >> 5) * groupBytes(dtype);
     const scale = i32x4.splat(<i32>load<u16>(group + (<usize>slot << 1)) << 16);

@@ -58,6 +58,10 @@ export function readOptions(argv) {
     .option("--write", "measure everything, sizes, cold starts and runtimes too, and write docs/performance.*")
     .allowExcessArguments(false)
     .addHelpText("after", `\nworkloads: ${WORKLOADS.map(({ id, title }) => `\n  ${id.padEnd(12)} ${title}`).join("")}`)
+    .addHelpText(
+      "after",
+      `\nNodes: ${MAJORS.join(", ")}\nruntimes: ${RUNTIMES.join(", ")}\nkernels: ${KERNELS.join(", ")}`,
+    )
     .addHelpText("after", `\nengines: ${ENGINES.map(({ name, title }) => `\n  ${name.padEnd(12)} ${title}`).join("")}`)
     .parse(argv);
   const options = command.opts();

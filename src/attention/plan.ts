@@ -10,11 +10,11 @@ import {
 import type { CallScope, Core } from "../engine/core.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { boolean, choice, float, integers, knownOptions } from "../checks.js";
-import { contiguousRows, floatCode, headSize, type Operand, operand, place, sameDType, sameSide } from "../operand.js";
-import { flattenAxes, showShape } from "../shape.js";
+import { floatCode, type Operand, operand, place, sameDType, sameSide } from "../operand.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import { type AttentionFields, checkBiases, type Placement, type Sizes } from "./biases.js";
 import { type CheckedDiagonal, checkDiagonal } from "./diagonal.js";
+import { checkLayout, checkShapes, type Heads, type Layout, packedStrides, readHeads } from "./heads.js";
 import type { AttentionOptions, WeightSelection } from "./options.js";
 import { type CheckedStatistics, checkStatistics } from "./statistics.js";
 
@@ -45,20 +45,6 @@ const SIMILARITIES = {
   euclidean: SIMILARITY_EUCLIDEAN,
   "squared-euclidean": SIMILARITY_SQUARED_EUCLIDEAN,
 };
-
-export type Layout = "BHSD" | "BSHD";
-
-/** One tensor of the call, seen as [B, H, S, D] whatever its rank and layout; strides in bytes. */
-export interface Heads {
-  readonly operand: Operand;
-  readonly batch: number;
-  readonly heads: number;
-  readonly length: number;
-  readonly dim: number;
-  readonly batchStride: number;
-  readonly headStride: number;
-  readonly rowStride: number;
-}
 
 /** The keys and values a query attends to, wherever they are. */
 export interface Keys {
@@ -133,10 +119,6 @@ export function planAttention(
     },
   };
   return planQuery(core, query, layout, keys, options, additive);
-}
-
-export function checkLayout(layout: unknown): Layout {
-  return choice("layout", layout === undefined ? "BHSD" : layout, ["BHSD", "BSHD"]);
 }
 
 /** The plan of a query over keys whose shapes fit it. */
@@ -217,7 +199,7 @@ export function planQuery(
         right: diagonal.right,
       };
       keys.place(scope, fields);
-      fields.items = placeItems(scope, diagonal.items);
+      fields.items ??= placeItems(scope, diagonal.items);
       if (additive) fields.additive = place(scope, additive);
       for (const placement of placements) placement(scope, fields);
       return fields;
@@ -237,87 +219,10 @@ function placeItems(scope: CallScope, items: Int32Array): number {
   return scope.copyIn(items);
 }
 
-export function readHeads(argument: Operand, layout: Layout): Heads {
-  const { name, shape, strides, dtype } = argument;
-  const rank = shape.length;
-  if (rank < 2) {
-    throw wrongValue("ERR_SHAPE", `${name}.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
-  }
-  floatCode(argument);
-  contiguousRows(argument);
-  headSize(`${name}.shape[${rank - 1}]`, shape[rank - 1]!);
-  const bytes = ELEMENT_BYTES[dtype];
-  const sequenceAxis = layout === "BHSD" || rank === 2 ? rank - 2 : rank - 3;
-  const headAxis = layout === "BHSD" ? rank - 3 : rank - 2;
-  const lead = Math.max(0, rank - 3);
-  const [batch, batchStride] = flattenAxes(name, shape.slice(0, lead), strides.slice(0, lead));
-  return {
-    operand: argument,
-    batch,
-    heads: rank === 2 ? 1 : shape[headAxis]!,
-    length: shape[sequenceAxis]!,
-    dim: shape[rank - 1]!,
-    batchStride: batchStride * bytes,
-    headStride: rank === 2 ? 0 : strides[headAxis]! * bytes,
-    rowStride: strides[sequenceAxis]! * bytes,
-  };
-}
-
 function scoresShape(query: Heads, keyLength: number): number[] {
   const { shape } = query.operand;
   const lead = shape.slice(0, Math.max(0, shape.length - 3));
   return [...(lead.length === 0 ? [1] : lead), query.heads, query.length, keyLength];
-}
-
-/** Byte strides of a packed tensor with the heads and rows of another. */
-export function packedStrides({ heads, length }: Heads, dim: number, layout: Layout, bytes: number) {
-  const batch = heads * length * dim * bytes;
-  return layout === "BHSD"
-    ? { batch, head: length * dim * bytes, row: dim * bytes }
-    : { batch, head: dim * bytes, row: heads * dim * bytes };
-}
-
-/** Throws unless key and value fit the query; messages count axes as the caller wrote them. */
-export function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layout): void {
-  const rank = query.operand.shape.length;
-  for (const { operand: other } of [key, value]) {
-    if (other.shape.length !== rank) {
-      throw wrongValue(
-        "ERR_SHAPE",
-        `${other.name}.shape must have ${rank} axes, as query has: got ${showShape(other.shape)}`,
-      );
-    }
-  }
-  const axis = {
-    heads: layout === "BHSD" ? rank - 3 : rank - 2,
-    length: layout === "BHSD" || rank === 2 ? rank - 2 : rank - 3,
-  };
-  if (key.dim !== query.dim) mismatch("key", rank - 1, `equal query.shape[${rank - 1}]`, query.dim, key.dim);
-  if (value.length !== key.length) {
-    mismatch("value", axis.length, `equal key.shape[${axis.length}]`, key.length, value.length);
-  }
-  if (value.heads !== key.heads) {
-    mismatch("value", axis.heads, `equal key.shape[${axis.heads}]`, key.heads, value.heads);
-  }
-  if (key.heads === 0 ? query.heads !== 0 : query.heads % key.heads !== 0) {
-    mismatch("key", axis.heads, `divide query.shape[${axis.heads}]`, `a divisor of ${query.heads}`, key.heads);
-  }
-  for (const other of [key, value]) {
-    const lead = showShape(query.operand.shape.slice(0, Math.max(0, rank - 3)));
-    const got = showShape(other.operand.shape.slice(0, Math.max(0, rank - 3)));
-    if (got === lead || other.batch === 1) continue;
-    if (rank === 4) {
-      mismatch(other.operand.name, 0, "equal query.shape[0], or be 1", query.batch, other.batch);
-    }
-    throw wrongValue(
-      "ERR_SHAPE",
-      `the leading axes of ${other.operand.name} must be ${lead}, as query's are, or 1: got ${got}`,
-    );
-  }
-}
-
-function mismatch(name: string, axis: number, rule: string, expected: number | string, got: number): never {
-  throw wrongValue("ERR_SHAPE", `${name}.shape[${axis}] must ${rule}: expected ${expected}, got ${got}`);
 }
 
 /** Chosen rows and heads; undefined where no weights are wanted. */

@@ -20,7 +20,7 @@ export function alibiSlopes(heads: number): Float32Array {
  * T5's bucket of a distance (key position - query position): the first half of a side's buckets hold one distance
  * each, the rest grow logarithmically up to maxDistance. Raffel et al. 2020, section 2.1 and its code.
  */
-export function relativeBucket(distance: number, buckets: number, bidirectional: boolean, maxDistance: number): number {
+function relativeBucket(distance: number, buckets: number, bidirectional: boolean, maxDistance: number): number {
   let first = 0;
   let n = -distance;
   let side = buckets;

@@ -29,6 +29,8 @@ export interface CacheConfig {
 
 /** Longest sequence: where angles of positions are exact and sums of two positions stay in range. */
 export const MOST_TOKENS = 2 ** 28;
+/** Sequences of one cache, each of which has a list of pages on the host. */
+const MOST_SEQUENCES = 2 ** 20;
 
 export function createCache(core: Core, options: KVCacheOptions): [CacheConfig, Sequences] {
   core.open();
@@ -46,7 +48,7 @@ export function createCache(core: Core, options: KVCacheOptions): [CacheConfig, 
   ] satisfies (keyof KVCacheOptions)[]);
   const whole = (name: keyof KVCacheOptions, least: number, otherwise?: number) =>
     integer(name, options[name] === undefined ? otherwise : options[name], least, MOST_TOKENS);
-  const batch = whole("batch", 1, 1);
+  const batch = options.batch === undefined ? 1 : integer("batch", options.batch, 1, MOST_SEQUENCES);
   const kvHeads = whole("kvHeads", 1);
   const headDim = whole("headDim", 1);
   const valueDim = whole("valueDim", 1, headDim);

@@ -2,16 +2,9 @@
 // floor(t / 64), slot t % 64, and positions are never renumbered; what a mode adds is which pages there are (sequences.ts).
 import { runAttention } from "../attention/attention.js";
 import { checkLengths } from "../attention/diagonal.js";
+import { checkLayout, type Heads, type Layout, readHeads } from "../attention/heads.js";
 import type { AnyTensor, AttentionResult, Exact } from "../attention/options.js";
-import {
-  ATTENTION_OPTIONS,
-  checkLayout,
-  type Heads,
-  type Keys,
-  type Layout,
-  planQuery,
-  readHeads,
-} from "../attention/plan.js";
+import { ATTENTION_OPTIONS, type Keys, planQuery } from "../attention/plan.js";
 import { planRotary } from "../attention/rotary.js";
 import { integer, integers, knownOptions } from "../checks.js";
 import type { Core } from "../engine/core.js";
@@ -19,7 +12,8 @@ import { wrongKind, wrongValue } from "../errors.js";
 import type { HostData, HostTensor } from "../host-tensor.js";
 import { exactShape, operand } from "../operand.js";
 import type { Tensor } from "../tensor.js";
-import { type CacheConfig, createCache, MOST_TOKENS } from "./create.js";
+import { checkKept, checkReturn, checkRoom } from "./capacity.js";
+import { type CacheConfig, createCache } from "./create.js";
 import type { CacheDType } from "./layout.js";
 import type { AppendOptions, CacheAttentionOptions, CacheBytes, ForkOptions, KVCacheOptions } from "./options.js";
 import type { Sequences } from "./sequences.js";
@@ -27,6 +21,18 @@ import { appendRows, placeKeys, placeRows, readRows, type Rotation } from "./tra
 
 const APPEND_OPTIONS = ["lengths", "leftPadding", "layout", "positions"] satisfies (keyof AppendOptions)[];
 const QUERY_OPTIONS = [...ATTENTION_OPTIONS.filter((name) => name !== "keyLengths"), "positions"];
+
+/** Options that count keys from the first token on. */
+const BY_POSITION = [
+  "mask",
+  "bias",
+  "segments",
+  "blockMask",
+  "alibiSlopes",
+  "relativeBias",
+  "returnWeights",
+  "statistics",
+] as const satisfies (keyof CacheAttentionOptions)[];
 
 type Floats = HostTensor<Float32Array<ArrayBuffer>>;
 
@@ -110,11 +116,11 @@ export class KVCache {
       if (count < 0) {
         throw wrongValue("ERR_VALUE", `leftPadding[${b}] must be at most lengths[${b}], ${ends[b]}: got ${skips[b]}`);
       }
-      this.#checkRoom(b, length, count);
+      checkRoom(config, b, length, count);
       items.set([skips[b]!, count, length], b * 3);
       return length + count;
     });
-    const rotation = this.#rotation(k, layout, options, lengths, (b) => items[b * 3 + 2]! - skips[b]!);
+    const rotation = this.#rotation(k, layout, options, ends, (b) => items[b * 3 + 2]! - skips[b]!);
     core.call((scope) => {
       const sources = [[config.key, k, rotation] as const, [config.value, v, undefined] as const];
       appendRows(scope, config, this.#sequences, sources, layout, items, lengths);
@@ -146,6 +152,7 @@ export class KVCache {
       throw wrongValue("ERR_SHAPE", `query must have a multiple of ${kvHeads} heads, the cache's: got ${heads.heads}`);
     }
     const { lengths, longest } = this.#sequences;
+    const close = BY_POSITION.every((name) => options[name] === undefined);
     let rotation: Rotation | undefined;
     const keys: Keys = {
       heads: kvHeads,
@@ -153,7 +160,7 @@ export class KVCache {
       valueDim,
       cached: lengths,
       place: (scope, fields) => {
-        placeKeys(scope, fields, config, this.#sequences);
+        placeKeys(scope, fields, config, this.#sequences, plan.diagonal.items, close);
         if (!rotation) return;
         const rows = placeRows(scope, heads, layout, rotation);
         Object.assign(fields, {
@@ -167,8 +174,9 @@ export class KVCache {
     const seen = window > 0 && options.window === undefined ? { window: [window - 1, -1] as const } : {};
     const plan = planQuery(core, heads, layout, keys, { ...options, ...seen });
     const { left, items } = plan.diagonal;
-    this.#checkKept(left, items);
-    rotation = this.#rotation(heads, layout, options, lengths, (b) => items[b * 3]!);
+    checkKept(config, this.#sequences, left, items);
+    const ends = lengths.map((_, b) => items[b * 3 + 2]!);
+    rotation = this.#rotation(heads, layout, options, ends, (b) => items[b * 3]!);
     return runAttention(core, plan);
   }
 
@@ -178,26 +186,12 @@ export class KVCache {
    */
   truncate(length: number | readonly number[] | Int32Array): void {
     this.#open();
-    const { window, pinned } = this.#config;
     const most = this.#sequences.longest;
     const lengths =
       typeof length === "number"
         ? new Int32Array(this.batch).fill(integer("length", length, 0, most))
         : checkLengths("length", length, this.batch, most);
-    for (const [b, sequence] of this.#sequences.list.entries()) {
-      const to = lengths[b]!;
-      if (to > sequence.length) {
-        throw wrongValue("ERR_VALUE", `length must be at most ${sequence.length} for sequence ${b}: got ${to}`);
-      }
-      const first = Math.max(pinned, to - window + 1);
-      if (first < Math.min(to, sequence.start)) {
-        throw wrongValue(
-          "ERR_CAPACITY",
-          `sequence ${b} cannot go back to ${to} tokens: the next would see token ${first}, ` +
-            `and all before ${sequence.start} have been given up`,
-        );
-      }
-    }
+    checkReturn(this.#config, this.#sequences, lengths);
     this.#sequences.truncate(lengths);
   }
 
@@ -252,48 +246,12 @@ export class KVCache {
     return readHeads(checked, layout);
   }
 
-  #checkRoom(b: number, length: number, count: number): void {
-    const { capacity, window, pinned } = this.#config;
-    // What the first token of the chunk sees must still be there when the last is
-    const first = window > 0 ? Math.max(pinned, length - window + 1) : 0;
-    const most = Math.min(first + capacity, MOST_TOKENS) - length;
-    if (count <= most) return;
-    throw wrongValue(
-      "ERR_CAPACITY",
-      window > 0
-        ? `key must have at most ${most} tokens for sequence ${b}, so that each of them sees its window: got ${count}; ` +
-            "append smaller chunks, or make the cache with a capacity of window + tokens - 1"
-        : `the cache is full: sequence ${b} has ${length} of at most ${capacity} tokens, and ${count} more do not fit`,
-    );
-  }
-
-  /** Throws where a query would see tokens that a ring has given up. */
-  #checkKept(left: number, items: Int32Array): void {
-    const { window, pinned } = this.#config;
-    if (window > 0 && (left < 0 || left >= window)) {
-      throw wrongValue(
-        "ERR_VALUE",
-        `window must reach at most ${window - 1} to the left, as the cache's does: got ${left}`,
-      );
-    }
-    for (const [b, { start }] of this.#sequences.list.entries()) {
-      const first = Math.max(pinned, items[b * 3]! - left);
-      if (start > first) {
-        throw wrongValue(
-          "ERR_CAPACITY",
-          `the first query of sequence ${b} sees token ${first}, and all before ${start} have been given up: ` +
-            "attend in smaller chunks, or make the cache with a larger capacity",
-        );
-      }
-    }
-  }
-
-  /** How rows are rotated: by `positions`, or from those of the first rows on. */
+  /** How rows are rotated: by `positions`, or from those of the first rows on; rows after `ends` are padding. */
   #rotation(
     heads: Heads,
     layout: Layout,
     { positions }: Pick<AppendOptions, "positions">,
-    lengths: Int32Array,
+    ends: Int32Array,
     first: (b: number) => number,
   ): Rotation | undefined {
     const { core, rotary } = this.#config;
@@ -302,7 +260,7 @@ export class KVCache {
       throw wrongValue("ERR_VALUE", "positions needs a cache that was made with rotary");
     }
     // Rows of padding turn somewhere in range
-    const at = (b: number, i: number) => Math.min(Math.max(0, first(b) + i), Math.max(0, lengths[b]! - 1));
+    const at = (b: number, i: number) => Math.max(0, first(b) + Math.min(i, ends[b]! - 1));
     const own = () =>
       Int32Array.from({ length: this.batch * heads.length }, (_, row) =>
         at(Math.floor(row / heads.length), row % heads.length),

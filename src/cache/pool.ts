@@ -7,13 +7,13 @@ export interface Page {
   readonly address: number;
   /** Sequences that hold it, of any cache. */
   refs: number;
+  /** Whether every float16 that was written to it is. */
+  finite: boolean;
 }
 
 export class Pool {
   /** Caches that live on it; freed with the last. */
   owners = 0;
-  /** 1 until a float16 that is infinite or NaN is written to one of its pages. */
-  finite = 1;
   readonly core: Core;
   readonly pageBytes: number;
   readonly #block: number;
@@ -49,10 +49,15 @@ export class Pool {
           "truncate or dispose of caches that share it, or make it with more pages",
       );
     }
-    for (let i = left; i < n; i++) {
-      const address = this.core.memory.allocate(this.pageBytes);
-      this.#extra.add(address);
-      this.#freeExtra.push(address);
+    try {
+      for (let i = left; i < n; i++) {
+        const address = this.core.memory.allocate(this.pageBytes);
+        this.#extra.add(address);
+        this.#freeExtra.push(address);
+      }
+    } catch (error) {
+      this.trim();
+      throw error;
     }
   }
 
@@ -62,7 +67,7 @@ export class Pool {
     const bytes = new Uint8Array(this.core.memory.memory.buffer);
     if (like) bytes.copyWithin(address, like.address, like.address + this.pageBytes);
     else bytes.fill(0, address, address + this.pageBytes);
-    return { address, refs: 1 };
+    return { address, refs: 1, finite: like?.finite ?? true };
   }
 
   release(page: Page): void {

@@ -37,16 +37,26 @@ export class Sequences {
   }
 
   get longest(): number {
-    return Math.max(...this.lengths);
+    return this.list.reduce((most, { length }) => Math.max(most, length), 0);
   }
 
-  /** u32 [B, width]: addresses of pages, 0 where there is none. */
-  table(width: number): Uint32Array {
-    const table = new Uint32Array(this.list.length * width);
+  /**
+   * What kernels are told: of each sequence its first `kept` pages, and those that come `skipped[b]` later.
+   * @returns addresses u32 [B, width], 0 where there is no page, and whether all float16 in them is finite
+   */
+  table(width: number, skipped?: readonly number[], kept = 0): { addresses: Uint32Array; finite: boolean } {
+    const addresses = new Uint32Array(this.list.length * width);
+    let finite = true;
     this.list.forEach(({ pages }, b) => {
-      for (let i = 0; i < pages.length; i++) table[b * width + i] = pages[i]?.address ?? 0;
+      const skip = skipped?.[b] ?? 0;
+      for (let i = 0; i < width; i++) {
+        const page = pages[i < kept ? i : i + skip];
+        if (!page) continue;
+        addresses[b * width + i] = page.address;
+        finite &&= page.finite;
+      }
     });
-    return table;
+    return { addresses, finite };
   }
 
   /** Pages that growing to these lengths takes from the pool, less those it gives back: what `grow` will do, counted. */
@@ -67,23 +77,29 @@ export class Sequences {
     return missing;
   }
 
-  /** Has every page that tokens up to these lengths are written to, for itself; `missing` pages must be reserved. */
-  grow(lengths: Int32Array): void {
+  /**
+   * Has every page that tokens up to these lengths are written to, for itself; `missing` pages must be reserved.
+   * @returns those pages
+   */
+  grow(lengths: Int32Array): Page[] {
     const { pool } = this;
+    const written: Page[] = [];
     for (const [page, pages, i] of this.#givenUp(lengths)) {
       pool.release(page!);
       pages[i] = undefined;
     }
     for (const [page, pages, i] of this.#written(lengths)) {
-      if (page?.refs === 1) continue;
-      pages[i] = pool.take(page);
-      if (page) pool.release(page);
+      const own = page?.refs === 1 ? page : pool.take(page);
+      if (page && page !== own) pool.release(page);
+      pages[i] = own;
+      written.push(own);
     }
     this.list.forEach((sequence, b) => {
       sequence.length = lengths[b]!;
       sequence.start = this.#startAt(sequence, sequence.length);
     });
     pool.trim();
+    return written;
   }
 
   /** Shortens every sequence. */

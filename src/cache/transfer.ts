@@ -1,9 +1,9 @@
 // Rows of tensors into the pages of a cache and back (assembly/cache/transfer.ts), and what the kernels of attention are told
 // of the pages.
 import type { AttentionFields } from "../attention/biases.js";
-import { type Heads, type Layout, packedStrides } from "../attention/plan.js";
+import { type Heads, type Layout, packedStrides } from "../attention/heads.js";
 import type { planRotary } from "../attention/rotary.js";
-import { CACHE_GROUP, cacheParameters, DTYPE_FLOAT32 } from "../engine/abi.generated.js";
+import { CACHE_GROUP, cacheParameters, DTYPE_FLOAT32, PAGE_KEYS } from "../engine/abi.generated.js";
 import type { CallScope } from "../engine/core.js";
 import { ELEMENT_BYTES, type HostTensor } from "../host-tensor.js";
 import { floatCode, place, Result } from "../operand.js";
@@ -50,18 +50,27 @@ export function appendRows(
 ): void {
   const { core } = config;
   const batch = lengths.length;
-  const width = pagesOf(Math.max(...lengths));
+  // The kernel is told only of the pages that it writes to
+  const skipped = Array.from(lengths, (_, b) => Math.floor(items[b * 3 + 2]! / PAGE_KEYS));
+  const width = widest(lengths, skipped);
   const pages = scope.allocate(batch * width * 4);
-  const placed = scope.copyIn(items);
+  const placed = scope.copyIn(items.map((word, i) => (i % 3 === 2 ? word % PAGE_KEYS : word)));
   const blocks = sources.map(([chunk, heads, rotate]) => {
     const rows = placeRows(scope, heads, layout, rotate);
     return parameters(scope, config, chunk, batch, pages, width, rows, floatCode(heads.operand), placed);
   });
   // The last that can fail
   sequences.pool.reserve(sequences.missing(lengths));
-  sequences.grow(lengths);
-  new Uint32Array(core.memory.memory.buffer, pages, batch * width).set(sequences.table(width));
-  for (const block of blocks) sequences.pool.finite &= core.kernels.cacheAppend(block);
+  const written = sequences.grow(lengths);
+  new Uint32Array(core.memory.memory.buffer, pages, batch * width).set(sequences.table(width, skipped).addresses);
+  for (const block of blocks) {
+    if (!core.kernels.cacheAppend(block)) for (const page of written) page.finite = false;
+  }
+}
+
+/** Pages of the longest sequence, from the first that is not skipped on. */
+function widest(lengths: Int32Array, skipped: readonly number[]): number {
+  return lengths.reduce((most, length, b) => Math.max(most, pagesOf(length) - skipped[b]!), 0);
 }
 
 /** Positions [start, end) as float32 [B, Hk, end - start, dim]; zeros where there is no such token. */
@@ -75,7 +84,7 @@ export function readRows(config: CacheConfig, sequences: Sequences, chunk: Chunk
     const rows = { address: result.address, batch: kvHeads * head, head, row };
     new Uint8Array(core.memory.memory.buffer, rows.address, list.length * rows.batch).fill(0);
     const width = pagesOf(longest);
-    const pages = scope.copyIn(sequences.table(width));
+    const pages = scope.copyIn(sequences.table(width).addresses);
     const read = (range: (sequence: Sequence) => readonly [from: number, to: number]) => {
       const items = list.flatMap((sequence) => {
         const [from, to] = range(sequence);
@@ -91,13 +100,31 @@ export function readRows(config: CacheConfig, sequences: Sequences, chunk: Chunk
   });
 }
 
-/** Sets what attention is told instead of the addresses of key and value. */
-export function placeKeys(scope: CallScope, fields: AttentionFields, config: CacheConfig, sequences: Sequences): void {
-  const { key, value } = config;
-  const width = pagesOf(sequences.longest);
-  fields.pages = scope.copyIn(sequences.table(width));
+/**
+ * Sets what attention is told instead of the addresses of key and value.
+ * @param items BatchItem [B]
+ * @param close whether positions may be counted without what a ring has given up, so that a long past costs nothing
+ */
+export function placeKeys(
+  scope: CallScope,
+  fields: AttentionFields,
+  { key, value, pinned }: CacheConfig,
+  sequences: Sequences,
+  items: Int32Array,
+  close: boolean,
+): void {
+  const { list, lengths } = sequences;
+  const kept = pagesOf(pinned);
+  const skipped = list.map(({ start }) => (close ? Math.max(0, Math.floor(start / PAGE_KEYS) - kept) : 0));
+  const width = widest(lengths, skipped);
+  const { addresses, finite } = sequences.table(width, skipped, kept);
+  fields.pages = scope.copyIn(addresses);
   fields.pagesBatch = width * 4;
-  fields.finite = sequences.pool.finite;
+  fields.finite = finite ? 1 : 0;
+  // The diagonal and the length move along; the number of queries stays
+  const moved = items.map((word, i) => (i % 3 === 2 ? word : word - skipped[Math.floor(i / 3)]! * PAGE_KEYS));
+  fields.items = scope.copyIn(moved);
+  fields.keyLength = moved.reduce((most, word, i) => (i % 3 === 1 ? Math.max(most, word) : most), 0);
   fields.keyDtype = key.code;
   fields.key = key.offset;
   fields.keyHead = key.bytes;
@@ -105,7 +132,7 @@ export function placeKeys(scope: CallScope, fields: AttentionFields, config: Cac
   fields.value = value.offset;
   fields.valueHead = value.bytes;
   fields.valueRow = value.row;
-  fields.pinned = config.pinned;
+  fields.pinned = pinned;
 }
 
 function parameters(

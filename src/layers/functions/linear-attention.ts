@@ -1,6 +1,6 @@
 // Linear attention with its recurrent state.
 import type { AnyTensor } from "../../attention/options.js";
-import { checkLayout, checkShapes, type Heads, type Layout, packedStrides, readHeads } from "../../attention/plan.js";
+import { checkLayout, checkShapes, type Heads, type Layout, packedStrides, readHeads } from "../../attention/heads.js";
 import { float, knownOptions } from "../../checks.js";
 import { composite, type Keep } from "../../composite.js";
 import type { CallScope } from "../../engine/core.js";
