@@ -1,12 +1,13 @@
 // One block of keys or values of a decoding tile, whatever type it has and wherever it lies: which product reads it.
-// Floats are read in place, or as the forward widens them; finite halves, int8 and int4 as they lie.
-import { AttentionParameters, CACHE_GROUP, DTYPE_FLOAT16, DTYPE_INT4, PAGE_KEYS } from "../abi";
+// float32, finite float16, bfloat16, int8 and int4 are read as they lie, other halves as the forward widens them.
+import { AttentionParameters, CACHE_GROUP, DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_INT4, PAGE_KEYS } from "../abi";
 import { groupBytes, quantised, SCALE_BYTES } from "../cache/page";
-import { widenRow } from "../simd/convert";
-import { HALF_BIAS, scoreHalves, scoreRow, scoreRows, sumHalves, sumRow, sumRows } from "./channels";
+import { elementShift, widenRow } from "../simd/convert";
+import { scoreRow, scoreRows, sumRow, sumRows } from "./channels";
+import { Brain, Half, HALF_BIAS, HALF_BIAS_ROOT, scoreHalfRows, scoreHalves, sumHalfRows, sumHalves } from "./halves";
 import { firstRow, keyBlock, keyStride, valueBlock, valueStride } from "./pack";
 import { quantise, scoreGroup, sumGroup, unpackNibbles } from "./quantised";
-import { OUTPUTS, queriesOf, rowsTogether, weightsOf } from "./splits";
+import { OUTPUTS, rowsTogether, weightsOf } from "./splits";
 import { Workspace } from "./workspace";
 
 /** Channels of a row in memory. */
@@ -15,9 +16,28 @@ export function paddedDim(P: AttentionParameters, n: i32): i32 {
   return (n + last) & ~last;
 }
 
-/** Whether float16 is read as it lies, vectors holding the even and the odd ones of 8 channels. */
+/** Whether 16-bit floats are read as they lie, vectors holding the even and the odd ones of 8 channels. */
 export function directHalves(P: AttentionParameters): bool {
-  return P.keyDtype == DTYPE_FLOAT16 && P.finite != 0 && ((P.headDim | P.valueDim) & 15) == 0;
+  const finite = P.keyDtype == DTYPE_FLOAT16 && P.finite != 0;
+  return (finite || P.keyDtype == DTYPE_BFLOAT16) && ((P.headDim | P.valueDim) & 15) == 0;
+}
+
+/** What queries, and then scores, are multiplied by. */
+function keyBias(P: AttentionParameters): f32 {
+  return P.keyDtype == DTYPE_FLOAT16 ? HALF_BIAS_ROOT : 1;
+}
+
+function halfKeys<T>(P: AttentionParameters, W: Workspace, query: usize, key: usize, n: i32): void {
+  const one = elementShift(P.keyDtype);
+  if (rowsTogether(P) > 1) scoreHalfRows<T>(query, key, P.keyRow, n, P.headDim, W.scores, one, keyBias(P));
+  else scoreHalves<T>(query, key, P.keyRow, n, P.headDim, W.scores, one, keyBias(P));
+}
+
+function halfValues<T>(P: AttentionParameters, value: usize, n: i32, weights: usize, outputs: usize): void {
+  const one = elementShift(P.keyDtype);
+  const bias: f32 = P.keyDtype == DTYPE_FLOAT16 ? HALF_BIAS : 1;
+  if (rowsTogether(P) > 1) sumHalfRows<T>(value, P.valueRow, n, P.valueDim, weights, outputs, one, bias);
+  else sumHalves<T>(value, P.valueRow, n, P.valueDim, weights, outputs, one, bias);
 }
 
 /** Address of keys, or values, [first, last) of slice s as the products read them. */
@@ -41,7 +61,7 @@ export function packRows(P: AttentionParameters, W: Workspace, slice: i32, unit:
   const staging = W.queries;
   const end = staging + (<usize>D << 2);
   const pairs = directHalves(P);
-  const factor = f32x4.splat(pairs ? HALF_BIAS : 1);
+  const factor = f32x4.splat(pairs ? keyBias(P) : 1);
   const step: usize = rowsTogether(P) > 1 ? 64 : 16;
   const query = P.query + <usize>(slice / P.keyHeads) * P.queryBatch;
   memory.fill(staging, 0, <usize>D << 2);
@@ -51,7 +71,7 @@ export function packRows(P: AttentionParameters, W: Workspace, slice: i32, unit:
       query + <usize>load<i32>(W.head + at) * P.queryHead + <usize>load<i32>(W.queryIndex + at) * P.queryRow,
       staging, P.headDim, P.dtype,
     );
-    let to = queriesOf(P, unit) + r;
+    let to = unit + r;
     if (quantised(P.keyDtype)) {
       let factors = to + (<usize>D << 1);
       const ones = W.biases;
@@ -73,23 +93,27 @@ export function packRows(P: AttentionParameters, W: Workspace, slice: i32, unit:
 /** W.scores f32 [n][1 or 4 rows] = products with n keys; past the last up to 8 scores are of no meaning. */
 export function readKeys(P: AttentionParameters, W: Workspace, unit: usize, key: usize, n: i32): void {
   const D = paddedDim(P, P.headDim);
-  let query = queriesOf(P, unit);
+  let query = unit;
   if (quantised(P.keyDtype)) {
     let factors = query + (<usize>D << 1);
     memory.fill(W.scores, 0, PAGE_KEYS * 4);
     for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
       scoreGroup(query, v128.load(factors), numbers(P, W, key), key, n, W.scores);
     }
-  } else if (directHalves(P)) scoreHalves(query, key, P.keyRow, n, D, W.scores, P.finite);
-  else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores);
+  } else if (directHalves(P)) {
+    if (P.keyDtype == DTYPE_FLOAT16) halfKeys<Half>(P, W, query, key, n);
+    else halfKeys<Brain>(P, W, query, key, n);
+  } else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores);
   else scoreRow(query, key, keyStride(P), n, D, W.scores);
 }
 
-/** Outputs of the unit's record += its weights times n values. */
-export function readValues(P: AttentionParameters, W: Workspace, unit: usize, value: usize, n: i32): void {
+/** Outputs of the record += the unit's weights times n values. */
+export function readValues(
+  P: AttentionParameters, W: Workspace, unit: usize, record: usize, value: usize, n: i32,
+): void {
   const Dv = paddedDim(P, P.valueDim);
   const weights = weightsOf(P, unit);
-  let outputs = unit + OUTPUTS;
+  let outputs = record + OUTPUTS;
   if (quantised(P.keyDtype)) {
     const keys = (n + 7) & ~7;
     const pairs = W.biases;
@@ -98,8 +122,10 @@ export function readValues(P: AttentionParameters, W: Workspace, unit: usize, va
       const factor = quantise(weights, value, keys, products, pairs);
       sumGroup(numbers(P, W, value), pairs, pairs + (<usize>keys << 1), factor, outputs);
     }
-  } else if (directHalves(P)) sumHalves(value, P.valueRow, n, Dv, weights, outputs, P.finite);
-  else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs);
+  } else if (directHalves(P)) {
+    if (P.keyDtype == DTYPE_FLOAT16) halfValues<Half>(P, value, n, weights, outputs);
+    else halfValues<Brain>(P, value, n, weights, outputs);
+  } else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs);
   else sumRow(value, valueStride(P), n, Dv, weights, outputs);
 }
 

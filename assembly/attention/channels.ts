@@ -1,19 +1,16 @@
-// The products of decoding, where lanes are channels: scores of few queries with the keys of one block, and sums of its
-// values. Every byte of K and V is used once, so the order of reading decides: float16 is read row after row, each from its
-// start to its end, which hardware prefetches; of float32 four rows run side by side, and what lies a page of memory ahead
-// is touched line by line meanwhile, which is quicker still where so little is computed (docs/kernels.md).
+// The products of decoding over float32, where lanes are channels: scores of few queries with the keys of one block, and sums
+// of its values. Every byte of K and V is used once, so the order of reading decides: four rows run side by side, and what
+// lies a page of memory ahead is touched line by line meanwhile, which is quicker than key after key where so little is
+// computed (docs/kernels.md).
 import { madd } from "../simd/math";
 
-/** 2^112, which the bits of a float16 lack where a float has them, and half of it: queries carry the one half, scores the other. */
-const BIAS: f32 = 5192296858534827628530496329220096.0;
-export const HALF_BIAS: f32 = 72057594037927936.0;
 /** What is touched meanwhile lies so many bytes ahead. */
 const AHEAD: usize = 4096;
 
 /** Sums of the lanes of four vectors. */
 // @ts-ignore: decorator
 @inline
-function sumLanes(a: v128, b: v128, c: v128, d: v128): v128 {
+export function sumLanes(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
   const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
   return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
@@ -119,71 +116,6 @@ export function sumRow(value: usize, stride: usize, n: i32, Dv: i32, weights: us
   }
 }
 
-// Finite float16 is read as it lies, eight channels in one vector: `even` takes the even ones of them, `odd` the odd ones,
-// times 2^-112, subnormals too: bits moved to where a float has them, without the exponent's bias. Constants: c = 8192 in
-// the even halves, m = 0x8fffe000; made of `one` = 1, since V8 would build a constant anew at each use.
-
-// @ts-ignore: decorator
-@inline
-function even(x: v128, c: v128, m: v128): v128 {
-  return v128.and(i32x4.dot_i16x8_s(x, c), m);
-}
-
-// @ts-ignore: decorator
-@inline
-function odd(x: v128, m: v128): v128 {
-  return v128.and(i32x4.shr_s(x, 3), m);
-}
-
-/**
- * scores f32 [n] = one query times n keys.
- * @param query f32 [D / 8][even, odd][4], D a multiple of 16
- * @param key f16 [n][D], rows `stride` bytes apart
- */
-export function scoreHalves(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, one: i32): void {
-  const c = i32x4.splat(one << 13);
-  const m = i32x4.splat(one * 0x8fffe000);
-  const end = query + (<usize>D << 2);
-  for (const last = scores + (<usize>n << 2); scores < last; scores += 4, key += stride) {
-    let a0 = f32x4.splat(0);
-    let a1 = a0, a2 = a0, a3 = a0;
-    let k = key & ~1;
-    for (let q = query & ~15; q < end; q += 64, k += 32) {
-      let x = v128.load(k);
-      a0 = madd(even(x, c, m), v128.load(q), a0);
-      a1 = madd(odd(x, m), v128.load(q, 16), a1);
-      x = v128.load(k, 16);
-      a2 = madd(even(x, c, m), v128.load(q, 32), a2);
-      a3 = madd(odd(x, m), v128.load(q, 48), a3);
-    }
-    const sum = sumOfLanes(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)));
-    v128.store32_lane(scores, f32x4.mul(sum, f32x4.splat(HALF_BIAS)), 0);
-  }
-}
-
-/**
- * outputs f32 [Dv / 8][even, odd][4] += weights times n values; Dv a multiple of 16.
- * @param value f16 [n][Dv], rows `stride` bytes apart
- * @param weights f32 [n]
- */
-export function sumHalves(value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32): void {
-  const c = i32x4.splat(one << 13);
-  const m = i32x4.splat(one * 0x8fffe000);
-  const end = outputs + (<usize>Dv << 2);
-  for (const last = weights + (<usize>n << 2); weights < last; weights += 4, value += stride) {
-    const w = f32x4.mul(v128.load_splat<f32>(weights), f32x4.splat(BIAS));
-    let v = value & ~1;
-    for (let o = outputs & ~15; o < end; o += 64, v += 32) {
-      let x = v128.load(v);
-      v128.store(o, madd(even(x, c, m), w, v128.load(o)));
-      v128.store(o, madd(odd(x, m), w, v128.load(o, 16)), 16);
-      x = v128.load(v, 16);
-      v128.store(o, madd(even(x, c, m), w, v128.load(o, 32)), 32);
-      v128.store(o, madd(odd(x, m), w, v128.load(o, 48)), 48);
-    }
-  }
-}
-
 /**
  * scores f32 [n][4] = four queries times n keys, two at a time: four accumulators would wait for each other.
  * @param query f32 [D / 4][4 rows][4]
@@ -235,22 +167,23 @@ export function sumRows(value: usize, stride: usize, n: i32, Dv: i32, weights: u
   let ahead = (step ? value + AHEAD : outputs) & ~3;
   for (const last = weights + (<usize>n << 4); weights < last; weights += 32, value += stride << 1) {
     const pair = weights + 16 < last;
-    const second = pair ? weights + 16 : weights;
-    const w0 = v128.load_splat<f32>(weights);
-    const w1 = v128.load_splat<f32>(weights, 4);
-    const w2 = v128.load_splat<f32>(weights, 8);
-    const w3 = v128.load_splat<f32>(weights, 12);
-    const u0 = v128.load_splat<f32>(second);
-    const u1 = v128.load_splat<f32>(second, 4);
-    const u2 = v128.load_splat<f32>(second, 8);
-    const u3 = v128.load_splat<f32>(second, 12);
-    // The last of an odd number has zeros beside it
-    const there = i32x4.splat(pair ? -1 : 0);
+    // The last of an odd number comes twice, with half its weight
+    const factor = f32x4.splat(pair ? 1 : 0.5);
+    const w = f32x4.mul(v128.load(weights), factor);
+    const u = f32x4.mul(v128.load(pair ? weights + 16 : weights), factor);
+    const w0 = v128.shuffle<f32>(w, w, 0, 0, 0, 0);
+    const w1 = v128.shuffle<f32>(w, w, 1, 1, 1, 1);
+    const w2 = v128.shuffle<f32>(w, w, 2, 2, 2, 2);
+    const w3 = v128.shuffle<f32>(w, w, 3, 3, 3, 3);
+    const u0 = v128.shuffle<f32>(u, u, 0, 0, 0, 0);
+    const u1 = v128.shuffle<f32>(u, u, 1, 1, 1, 1);
+    const u2 = v128.shuffle<f32>(u, u, 2, 2, 2, 2);
+    const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
     let v0 = value & ~3;
     let v1 = v0 + (pair ? stride : 0);
     for (let o = outputs & ~15; o < end; o += 64) {
       const x = v128.load(v0);
-      const y = v128.and(v128.load(v1), there);
+      const y = v128.load(v1);
       const first = madd(y, u0, madd(x, w0, v128.load(o)));
       store<i32>(o, load<i32>(ahead));
       ahead += step;

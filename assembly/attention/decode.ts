@@ -4,20 +4,25 @@
 // A tile is a split of SPLIT_KEYS keys of one key head, or, in the pages of a cache, of all: a page is read from its start to
 // its end, since hardware prefetches long runs only (docs/kernels.md). Splits follow the shape, so the bits are the same
 // for any number of threads. Each leaves unnormalised outputs, maximum and sum in records, which splits.ts merges
-// (Flash-Decoding: Dao et al. 2023), as those of its blocks are.
+// (Flash-Decoding: Dao et al. 2023).
 // Contract: as in forward.ts; P.partials is there where a call has more than one split.
-import { AttentionParameters, BatchItem, LANES, SIMILARITY_DOT, STAGE_MASKED } from "../abi";
+import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, SIMILARITY_DOT, STAGE_MASKED } from "../abi";
 import { pagePresent, quantised } from "../cache/page";
+import { maximum } from "../simd/math";
 import { blockAt, directHalves, packRows, readKeys, readValues } from "./blocks";
 import { hasBiases } from "./masks";
-import { blockKeys, describeRows, firstKey, highest, lastKey, lowest } from "./rows";
+import { describeRows, firstKey, highest, lastKey, lowest } from "./rows";
 import { applySteps, scaledLate, softmaxFactor } from "./scores";
-import { largest, NO_MAXIMUM, onlineSoftmax } from "./softmax";
+import { probabilities } from "./softmax";
 import {
-  combine, finishSlice, headsTogether, recordBytes, recordsOf, rowsTogether, SPLIT_KEYS, splitsOf, startRecord, unitBytes,
-  weightsOf,
+  finishSlice, headsTogether, raise, recordBytes, recordsOf, rowsTogether, SPLIT_KEYS, splitsOf, startRecord, unitBytes, weightsOf,
 } from "./splits";
 import { keysInPlace, Workspace } from "./workspace";
+
+/** What is done with a block, one after the other. */
+const KEYS: i32 = 0;
+const SOFTMAX: i32 = 1;
+const VALUES: i32 = 2;
 
 /** Rows that this path takes. */
 const FEW_ROWS: i32 = 4;
@@ -56,7 +61,7 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   }
 
   describeFew(P, W, slice, 0, rows);
-  const step = blockKeys(P);
+  const step = blockLength(P);
   const from = (tile % splits) * SPLIT_KEYS;
   const begin = max(from, lowest(W.low, LANES));
   const end = min(from + SPLIT_KEYS, highest(W.high, LANES) + 1);
@@ -66,20 +71,17 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
     // A quantised page is read from its start
     const first = quantised(P.keyDtype) ? block : firstKey(P, block, begin);
     const last = lastKey(P, first, min(block + step, end), begin);
-    for (let values = 0; values < 2; values++) {
+    // All keys, then all values: nothing comes between what is read from memory
+    for (let stage = KEYS; stage <= VALUES; stage++) {
       unit = W.end;
       record = records;
       for (let head = slice; head < slice + heads; head++) {
-        const at = blockAt(P, W, head, first, last, values != 0);
+        const at: usize = stage == SOFTMAX ? 0 : blockAt(P, W, head, first, last, stage == VALUES);
         for (let row = 0; row < rows; row += together, unit += unitStep, record += recordStep) {
-          if (values) {
-            readValues(P, W, unit, at, last - first);
-            combine(P, W, record, unit);
-          } else {
-            W.scores = weightsOf(P, unit);
-            readKeys(P, W, unit, at, last - first);
-            scoresToWeights(P, W, unit, row, first, last);
-          }
+          W.scores = weightsOf(P, unit);
+          if (stage == KEYS) readKeys(P, W, unit, at, last - first);
+          else if (stage == SOFTMAX) scoresToWeights(P, W, record, row, first, last);
+          else readValues(P, W, unit, record, at, last - first);
         }
       }
     }
@@ -87,38 +89,49 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   if (splits == 1) for (let s = slice; s < slice + heads; s++) finishSlice(P, W, s);
 }
 
+/** Keys visited at once: what lies in one piece, where it can be read in place. */
+export function blockLength(P: AttentionParameters): i32 {
+  return P.pages == 0 && (keysInPlace(P) || directHalves(P)) ? SPLIT_KEYS : MASK_BLOCK;
+}
+
 /**
- * W.scores f32 [n][1 or 4 rows], which are products of keys [first, last), become their weights, and the unit's record
- * that of the block: maximum, sum and no outputs yet. Scores of one row stand in all lanes, those of four in every fourth.
+ * W.scores f32 [n][1 or 4 rows], which are products of keys [first, last), become their weights, and a record goes on to
+ * their maximum. Scores of one row stand in all lanes, those of four in every fourth.
  */
-function scoresToWeights(P: AttentionParameters, W: Workspace, unit: usize, row: i32, first: i32, last: i32): void {
+function scoresToWeights(P: AttentionParameters, W: Workspace, record: usize, row: i32, first: i32, last: i32): void {
   const four = rowsTogether(P) > 1;
   const late = scaledLate(P, false);
   const n = last - first;
-  const count = four ? (n + 1) >> 1 : (n + 7) >> 3;
-  if (!late) applySteps(P, W, count, 0, 0, STAGE_MASKED);
+  const vectors = four ? n : (n + 3) >> 2;
+  if (!late) applySteps(P, W, (vectors + 1) >> 1, 0, 0, STAGE_MASKED);
 
+  const scores = W.scores;
+  const end = scores + (<usize>vectors << 4);
   const bounds = <usize>row << 2;
   const low = four ? v128.load(W.low) : v128.load_splat<i32>(W.low + bounds);
   // Vectors are whole: what they hold past the last key is masked too
-  const high = i32x4.min_s(four ? v128.load(W.high) : v128.load_splat<i32>(W.high + bounds), i32x4.splat(last - 1));
-  const pinned = i32x4.splat(P.pinned);
+  const final = i32x4.splat(last - 1);
+  const high = i32x4.min_s(four ? v128.load(W.high) : v128.load_splat<i32>(W.high + bounds), final);
   const step = i32x4.splat(four ? 1 : 4);
-  const end = W.scores + (<usize>count << 5);
   let key = i32x4.splat(first);
-  if (!four) key = i32x4.add(key, i32x4(0, 1, 2, 3));
-  for (let s = W.scores; s < end; s += 16) {
-    const seen = v128.and(v128.or(i32x4.ge_s(key, low), i32x4.lt_s(key, pinned)), i32x4.le_s(key, high));
-    v128.store(s, v128.bitselect(v128.load(s), f32x4.splat(-Infinity), seen));
-    key = i32x4.add(key, step);
+  const cut = v128.or(i32x4.gt_s(low, key), i32x4.lt_s(high, final));
+  if (v128.any_true(cut) || (!four && (n & 3) != 0)) {
+    const pinned = i32x4.splat(P.pinned);
+    if (!four) key = i32x4.add(key, i32x4(0, 1, 2, 3));
+    for (let s = scores; s < end; s += 16) {
+      const seen = v128.and(v128.or(i32x4.ge_s(key, low), i32x4.lt_s(key, pinned)), i32x4.le_s(key, high));
+      v128.store(s, v128.bitselect(v128.load(s), f32x4.splat(-Infinity), seen));
+      key = i32x4.add(key, step);
+    }
   }
 
-  startRecord(P, unit);
-  v128.store(W.rowMax, f32x4.splat(NO_MAXIMUM));
-  v128.store(W.rowMax, f32x4.splat(NO_MAXIMUM), 16);
-  memory.fill(W.rowSum, 0, 32);
-  largest(W.scores, count, W.alpha, four ? 4 : 1);
-  onlineSoftmax(W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax, W.rowSum, W.alpha);
-  v128.store(unit, v128.load(W.rowMax));
-  v128.store(unit, f32x4.add(v128.load(W.rowSum), v128.load(W.rowSum, 16)), 16);
+  let highest = f32x4.splat(-Infinity);
+  for (let s = scores; s < end; s += 16) highest = maximum(highest, v128.load(s));
+  if (!four) {
+    highest = maximum(highest, v128.shuffle<f32>(highest, highest, 2, 3, 0, 1));
+    highest = maximum(highest, v128.shuffle<f32>(highest, highest, 1, 0, 3, 2));
+  }
+  const m = raise(P, W, record, highest);
+  const sum = probabilities(scores, end, 16, m, f32x4.splat(softmaxFactor(P, late)), W.expShifted);
+  v128.store(record, f32x4.add(v128.load(record, 16), sum), 16);
 }

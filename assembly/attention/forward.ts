@@ -118,7 +118,7 @@ function visitBlock(
     const cut = highest(low, LANES) > from || lowest(high, LANES) < to - 1;
     if (cut) applyIntervals(P, W, from, count, low, high);
     // A plain product has told the largest score already
-    if (cut || !late) largest(W.scores, count, W.alpha, LANES);
+    if (cut || !late) largest(W.scores, count, W.alpha);
     onlineSoftmax(
       W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,

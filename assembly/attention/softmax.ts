@@ -7,12 +7,8 @@ import { exp2, exp2With, madd, maximum } from "../simd/math";
 /** Rows that have seen no key hold this maximum: finite, so that -Infinity minus it stays -Infinity. */
 export const NO_MAXIMUM: f32 = -f32.MAX_VALUE;
 
-/**
- * highest f32 [8] = the largest of each row of queries in scores [n][8].
- * @param rows of which the lanes hold keys: 8, one lane each; 4, lanes r and r + 4 are keys of row r; 1, all are keys of one.
- * All lanes of a row have its maximum
- */
-export function largest(scores: usize, n: i32, highest: usize, rows: i32): void {
+/** highest f32 [8] = the largest of each query in scores [n][8]. */
+export function largest(scores: usize, n: i32, highest: usize): void {
   const end = scores + (<usize>n << 5);
   let maxA = f32x4.splat(-Infinity);
   let maxB = maxA;
@@ -20,16 +16,34 @@ export function largest(scores: usize, n: i32, highest: usize, rows: i32): void 
     maxA = maximum(maxA, v128.load(s));
     maxB = maximum(maxB, v128.load(s, 16));
   }
-  if (rows < 8) {
-    maxA = maximum(maxA, maxB);
-    if (rows == 1) {
-      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 2, 3, 0, 1));
-      maxA = maximum(maxA, v128.shuffle<f32>(maxA, maxA, 1, 0, 3, 2));
-    }
-    maxB = maxA;
-  }
   v128.store(highest, maxA);
   v128.store(highest, maxB, 16);
+}
+
+/**
+ * Vectors of scores [from, end), `step` bytes apart, become probabilities 2^(factor (s - m) - shift).
+ * @param shifted constants of `exp2` with the call's shift
+ * @returns their sum
+ */
+// @ts-ignore: decorator
+@inline
+export function probabilities(from: usize, end: usize, step: usize, m: v128, factor: v128, shifted: usize): v128 {
+  const lowest = v128.load(shifted);
+  const magic = v128.load(shifted, 16);
+  const c6 = v128.load(shifted, 32);
+  const c5 = v128.load(shifted, 48);
+  const c4 = v128.load(shifted, 64);
+  const c3 = v128.load(shifted, 80);
+  const c2 = v128.load(shifted, 96);
+  const c1 = v128.load(shifted, 112);
+  const one = v128.load(shifted, 128);
+  let sum = f32x4.splat(0);
+  for (let s = from; s < end; s += step) {
+    const p = exp2With(f32x4.mul(f32x4.sub(v128.load(s), m), factor), lowest, magic, c6, c5, c4, c3, c2, c1, one);
+    v128.store(s, p);
+    sum = f32x4.add(sum, p);
+  }
+  return sum;
 }
 
 /**
@@ -52,22 +66,7 @@ export function onlineSoftmax(
     v128.store(rowMax + half, m);
     const rescale = exp2(f32x4.mul(f32x4.sub(old, m), factor), constants);
     v128.store(alpha + half, rescale);
-
-    const lowest = v128.load(shifted);
-    const magic = v128.load(shifted, 16);
-    const c6 = v128.load(shifted, 32);
-    const c5 = v128.load(shifted, 48);
-    const c4 = v128.load(shifted, 64);
-    const c3 = v128.load(shifted, 80);
-    const c2 = v128.load(shifted, 96);
-    const c1 = v128.load(shifted, 112);
-    const one = v128.load(shifted, 128);
-    let sum = f32x4.splat(0);
-    for (let s = scores + half; s < end; s += 32) {
-      const p = exp2With(f32x4.mul(f32x4.sub(v128.load(s), m), factor), lowest, magic, c6, c5, c4, c3, c2, c1, one);
-      v128.store(s, p);
-      sum = f32x4.add(sum, p);
-    }
+    const sum = probabilities(scores + half, end, 32, m, factor, shifted);
     v128.store(rowSum + half, madd(v128.load(rowSum + half), rescale, sum));
   }
 }

@@ -4,15 +4,15 @@
 // A slice is a batch item and a key head. Record: m and l f32 [4] each, outputs f32 [Dv / 4][rows][4] with rows 1 or 4; of one
 // row m is in every lane, l is the sum of the lanes. P.partials holds records [B * Hk][rows / rowsTogether][splits]; with
 // one split they stand in the scratch memory of the tile.
-// The scratch memory goes on behind the forward's with a unit for each record: the record of a block, the queries, and the
-// weights of the block, f32 [keys][1 or 4 rows]; then the records.
+// The scratch memory goes on behind the forward's with a unit for each record: the queries, and the weights of a block,
+// f32 [keys][1 or 4 rows]; then the records.
 import { AttentionParameters, TILE_KEYS } from "../abi";
 import { quantised } from "../cache/page";
 import { narrowRow } from "../simd/convert";
 import { exp2, madd, maximum } from "../simd/math";
 import { directHalves, paddedDim } from "./blocks";
 import { sumOfLanes } from "./channels";
-import { decodes, describeFew } from "./decode";
+import { blockLength, decodes, describeFew } from "./decode";
 import { joinSinks, writeRows } from "./forward";
 import { scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM } from "./softmax";
@@ -41,9 +41,9 @@ export function decodeTiles(P: AttentionParameters): i32 {
   return (P.batch * P.keyHeads / headsTogether(P)) * splitsOf(P);
 }
 
-/** Rows whose products share what they read: of integers and halves they gain too little from that, and take one row at a time. */
+/** Rows whose products share what they read: of integers they gain too little from that, and take one row at a time. */
 export function rowsTogether(P: AttentionParameters): i32 {
-  return quantised(P.keyDtype) || directHalves(P) ? 1 : P.groups * P.queryLength;
+  return quantised(P.keyDtype) ? 1 : P.groups * P.queryLength;
 }
 
 /** Bytes of n f32 for each of 1 or 4 rows. */
@@ -55,16 +55,12 @@ export function recordBytes(P: AttentionParameters): usize {
   return OUTPUTS + bytesOf(P, paddedDim(P, P.valueDim));
 }
 
-export function queriesOf(P: AttentionParameters, unit: usize): usize {
-  return unit + recordBytes(P);
-}
-
 export function weightsOf(P: AttentionParameters, unit: usize): usize {
-  return queriesOf(P, unit) + bytesOf(P, paddedDim(P, P.headDim));
+  return unit + bytesOf(P, paddedDim(P, P.headDim));
 }
 
 export function unitBytes(P: AttentionParameters): usize {
-  return weightsOf(P, 0) + bytesOf(P, TILE_KEYS);
+  return weightsOf(P, 0) + bytesOf(P, blockLength(P) + 8);
 }
 
 /** Records that so many slices have for each split. */
@@ -99,29 +95,42 @@ export function startRecord(P: AttentionParameters, record: usize): void {
   v128.store(record, f32x4.splat(NO_MAXIMUM));
 }
 
-/** Takes another record's keys into `record`. */
-export function combine(P: AttentionParameters, W: Workspace, record: usize, other: usize): void {
+/** A record goes on to a maximum of at least `highest`, which is returned. */
+export function raise(P: AttentionParameters, W: Workspace, record: usize, highest: v128): v128 {
+  const old = v128.load(record);
+  const m = maximum(old, highest);
+  if (!v128.any_true(f32x4.ne(old, m))) return m;
   const factor = f32x4.splat(softmaxFactor(P, scaledLate(P, false)));
-  const m0 = v128.load(record);
-  const m1 = v128.load(other);
-  const m = maximum(m0, m1);
-  const alpha = exp2(f32x4.mul(f32x4.sub(m0, m), factor), W.exp);
-  const beta = exp2(f32x4.mul(f32x4.sub(m1, m), factor), W.exp);
+  const alpha = exp2(f32x4.mul(f32x4.sub(old, m), factor), W.exp);
   v128.store(record, m);
-  v128.store(record, madd(v128.load(record, 16), alpha, f32x4.mul(v128.load(other, 16), beta)), 16);
+  v128.store(record, f32x4.mul(v128.load(record, 16), alpha), 16);
   v128.store(W.alpha, alpha);
-  v128.store(W.alpha, beta, 16);
   const step = bytesOf(P, 4);
   const end = record + recordBytes(P);
   for (let r: usize = 0; r < step; r += 16) {
     const a = v128.load_splat<f32>(W.alpha + (r >> 2));
-    const b = v128.load_splat<f32>(W.alpha + (r >> 2), 16);
-    // Where the weight is 0, infinite values that no key of this row has stay out
+    // Where the weight is 0, infinite values stay out
     const seen = f32x4.ne(a, f32x4.splat(0));
-    const otherSeen = f32x4.ne(b, f32x4.splat(0));
+    for (let to = record + OUTPUTS + r; to < end; to += step) v128.store(to, f32x4.mul(v128.and(v128.load(to), seen), a));
+  }
+  return m;
+}
+
+/** Takes another record's keys into `record`. */
+function combine(P: AttentionParameters, W: Workspace, record: usize, other: usize): void {
+  const m = v128.load(other);
+  const factor = f32x4.splat(softmaxFactor(P, scaledLate(P, false)));
+  const beta = exp2(f32x4.mul(f32x4.sub(m, raise(P, W, record, m)), factor), W.exp);
+  v128.store(record, madd(v128.load(other, 16), beta, v128.load(record, 16)), 16);
+  v128.store(W.alpha, beta);
+  const step = bytesOf(P, 4);
+  const end = record + recordBytes(P);
+  for (let r: usize = 0; r < step; r += 16) {
+    const b = v128.load_splat<f32>(W.alpha + (r >> 2));
+    const seen = f32x4.ne(b, f32x4.splat(0));
     let from = other + OUTPUTS + r;
     for (let to = record + OUTPUTS + r; to < end; to += step, from += step) {
-      v128.store(to, madd(v128.and(v128.load(to), seen), a, f32x4.mul(v128.and(v128.load(from), otherSeen), b)));
+      v128.store(to, madd(v128.and(v128.load(from), seen), b, v128.load(to)));
     }
   }
 }

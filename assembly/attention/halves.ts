@@ -1,0 +1,212 @@
+// The products of decoding over 16-bit floats as they lie: eight channels are one vector of 16 bytes, of which a policy takes
+// the even and the odd ones as four floats each. So queries and outputs stand in that order, f32 [D / 8][even, odd][4].
+// Two keys, or values, at a time: fewer loads of queries and outputs than key after key, and enough accumulators that none is
+// waited for; with four at a time hardware prefetches less of them (docs/kernels.md).
+// Contract: D and Dv are multiples of 16; `one` is 1, of which constants are made, since V8 would build one that it knows anew
+// at each use; `bias` is 1, or what makes up for the policy's.
+import { madd } from "../simd/math";
+import { sumLanes } from "./channels";
+
+/** What Half's numbers lack, and its root. */
+export const HALF_BIAS: f32 = 5192296858534827628530496329220096.0;
+export const HALF_BIAS_ROOT: f32 = 72057594037927936.0;
+
+/** Finite float16 times 2^-112, subnormals too: the bits moved to where a float has them, without its exponent's bias. */
+@unmanaged @final
+export class Half {
+  @inline factor(one: i32): v128 { return i32x4.splat(one << 13); }
+  @inline mask(one: i32): v128 { return i32x4.splat(one * 0x8fffe000); }
+  /** A product with 8192 in the even halves and 0 in the odd ones. */
+  @inline even(x: v128, factor: v128, mask: v128): v128 { return v128.and(i32x4.dot_i16x8_s(x, factor), mask); }
+  @inline odd(x: v128, mask: v128): v128 { return v128.and(i32x4.shr_s(x, 3), mask); }
+}
+
+/** bfloat16, the upper halves of floats. */
+@unmanaged @final
+export class Brain {
+  @inline factor(_one: i32): v128 { return i32x4.splat(0); }
+  @inline mask(one: i32): v128 { return i32x4.splat(one * 0xffff0000); }
+  @inline even(x: v128, _factor: v128, _mask: v128): v128 { return i32x4.shl(x, 16); }
+  @inline odd(x: v128, mask: v128): v128 { return v128.and(x, mask); }
+}
+
+/**
+ * scores f32 [n rounded up to 2] = one query times n keys.
+ * @param query f32 [D / 8][even, odd][4]
+ * @param key 16-bit [n][D], rows `stride` bytes apart
+ */
+export function scoreHalves<T>(
+  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, one: i32, bias: f32,
+): void {
+  const type = changetype<T>(0);
+  const c = type.factor(one);
+  const m = type.mask(one);
+  const end = query + (<usize>D << 2);
+  for (const last = scores + (<usize>n << 2); scores < last; scores += 8, key += stride << 1) {
+    let a0 = f32x4.splat(0);
+    let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let k0 = key & ~1;
+    let k1 = k0 + (scores + 4 < last ? stride : 0);
+    for (let q = query & ~15; q < end; q += 64) {
+      const q0 = v128.load(q);
+      const q1 = v128.load(q, 16);
+      let x = v128.load(k0);
+      a0 = madd(type.even(x, c, m), q0, a0);
+      a1 = madd(type.odd(x, m), q1, a1);
+      x = v128.load(k1);
+      b0 = madd(type.even(x, c, m), q0, b0);
+      b1 = madd(type.odd(x, m), q1, b1);
+      const q2 = v128.load(q, 32);
+      const q3 = v128.load(q, 48);
+      x = v128.load(k0, 16);
+      a2 = madd(type.even(x, c, m), q2, a2);
+      a3 = madd(type.odd(x, m), q3, a3);
+      x = v128.load(k1, 16);
+      b2 = madd(type.even(x, c, m), q2, b2);
+      b3 = madd(type.odd(x, m), q3, b3);
+      k0 += 32;
+      k1 += 32;
+    }
+    const a = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+    const b = f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3));
+    v128.store64_lane(scores, f32x4.mul(sumLanes(a, b, a, b), f32x4.splat(bias)), 0);
+  }
+}
+
+/**
+ * outputs f32 [Dv / 8][even, odd][4] += weights times n values.
+ * @param value 16-bit [n][Dv], rows `stride` bytes apart
+ * @param weights f32 [n]
+ */
+export function sumHalves<T>(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
+): void {
+  const type = changetype<T>(0);
+  const c = type.factor(one);
+  const m = type.mask(one);
+  const end = outputs + (<usize>Dv << 2);
+  for (const last = weights + (<usize>n << 2); weights < last; weights += 8, value += stride << 1) {
+    const pair = weights + 4 < last;
+    // The last of an odd number comes twice, with half its weight
+    const factor = f32x4.splat(pair ? bias : bias * 0.5);
+    const w = f32x4.mul(v128.load_splat<f32>(weights), factor);
+    const u = f32x4.mul(v128.load_splat<f32>(pair ? weights + 4 : weights), factor);
+    let v0 = value & ~1;
+    let v1 = v0 + (pair ? stride : 0);
+    for (let o = outputs & ~15; o < end; o += 64) {
+      let x = v128.load(v0);
+      let y = v128.load(v1);
+      v128.store(o, madd(type.even(y, c, m), u, madd(type.even(x, c, m), w, v128.load(o))));
+      v128.store(o, madd(type.odd(y, m), u, madd(type.odd(x, m), w, v128.load(o, 16))), 16);
+      x = v128.load(v0, 16);
+      y = v128.load(v1, 16);
+      v128.store(o, madd(type.even(y, c, m), u, madd(type.even(x, c, m), w, v128.load(o, 32))), 32);
+      v128.store(o, madd(type.odd(y, m), u, madd(type.odd(x, m), w, v128.load(o, 48))), 48);
+      v0 += 32;
+      v1 += 32;
+    }
+  }
+}
+
+/**
+ * scores f32 [n][4] = four queries times n keys.
+ * @param query f32 [D / 8][even, odd][4 rows][4]
+ * @param key 16-bit [n][D], rows `stride` bytes apart
+ */
+export function scoreHalfRows<T>(
+  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, one: i32, bias: f32,
+): void {
+  const type = changetype<T>(0);
+  const c = type.factor(one);
+  const m = type.mask(one);
+  const end = query + (<usize>D << 4);
+  for (const last = scores + (<usize>n << 4); scores < last; scores += 32, key += stride << 1) {
+    const pair = scores + 16 < last;
+    let a0 = f32x4.splat(0);
+    let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let k0 = key & ~1;
+    let k1 = k0 + (pair ? stride : 0);
+    for (let q = query & ~15; q < end; q += 128) {
+      let x = type.even(v128.load(k0), c, m);
+      let y = type.even(v128.load(k1), c, m);
+      let row = v128.load(q);
+      a0 = madd(x, row, a0);
+      b0 = madd(y, row, b0);
+      row = v128.load(q, 16);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 32);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 48);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
+      x = type.odd(v128.load(k0), m);
+      y = type.odd(v128.load(k1), m);
+      row = v128.load(q, 64);
+      a0 = madd(x, row, a0);
+      b0 = madd(y, row, b0);
+      row = v128.load(q, 80);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 96);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 112);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
+      k0 += 16;
+      k1 += 16;
+    }
+    const factor = f32x4.splat(bias);
+    v128.store(scores, f32x4.mul(sumLanes(a0, a1, a2, a3), factor));
+    if (pair) v128.store(scores, f32x4.mul(sumLanes(b0, b1, b2, b3), factor), 16);
+  }
+}
+
+/**
+ * outputs f32 [Dv / 8][even, odd][4 rows][4] += weights times n values.
+ * @param value 16-bit [n][Dv], rows `stride` bytes apart
+ * @param weights f32 [n][4 rows]
+ */
+export function sumHalfRows<T>(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
+): void {
+  const type = changetype<T>(0);
+  const c = type.factor(one);
+  const m = type.mask(one);
+  const end = outputs + (<usize>Dv << 4);
+  for (const last = weights + (<usize>n << 4); weights < last; weights += 32, value += stride << 1) {
+    const pair = weights + 16 < last;
+    // The last of an odd number comes twice, with half its weight
+    const factor = f32x4.splat(pair ? bias : bias * 0.5);
+    const w = f32x4.mul(v128.load(weights), factor);
+    const u = f32x4.mul(v128.load(pair ? weights + 16 : weights), factor);
+    const w0 = v128.shuffle<f32>(w, w, 0, 0, 0, 0);
+    const w1 = v128.shuffle<f32>(w, w, 1, 1, 1, 1);
+    const w2 = v128.shuffle<f32>(w, w, 2, 2, 2, 2);
+    const w3 = v128.shuffle<f32>(w, w, 3, 3, 3, 3);
+    const u0 = v128.shuffle<f32>(u, u, 0, 0, 0, 0);
+    const u1 = v128.shuffle<f32>(u, u, 1, 1, 1, 1);
+    const u2 = v128.shuffle<f32>(u, u, 2, 2, 2, 2);
+    const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
+    let v0 = value & ~1;
+    let v1 = v0 + (pair ? stride : 0);
+    for (let o = outputs & ~15; o < end; o += 128) {
+      let x = type.even(v128.load(v0), c, m);
+      let y = type.even(v128.load(v1), c, m);
+      v128.store(o, madd(y, u0, madd(x, w0, v128.load(o))));
+      v128.store(o, madd(y, u1, madd(x, w1, v128.load(o, 16))), 16);
+      v128.store(o, madd(y, u2, madd(x, w2, v128.load(o, 32))), 32);
+      v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 48))), 48);
+      x = type.odd(v128.load(v0), m);
+      y = type.odd(v128.load(v1), m);
+      v128.store(o, madd(y, u0, madd(x, w0, v128.load(o, 64))), 64);
+      v128.store(o, madd(y, u1, madd(x, w1, v128.load(o, 80))), 80);
+      v128.store(o, madd(y, u2, madd(x, w2, v128.load(o, 96))), 96);
+      v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 112))), 112);
+      v0 += 16;
+      v1 += 16;
+    }
+  }
+}
