@@ -33,22 +33,23 @@ export interface HostTensor<D extends HostData = HostData> {
   readonly dtype?: DType;
 }
 
-/** A zeroed host array for n elements of a dtype; float16 as bits. */
-export function hostArray(dtype: DType, n: number): Exclude<HostData, Float16ArrayLike> {
-  switch (dtype) {
-    case "float32":
-      return new Float32Array(n);
-    case "float16":
-    case "bfloat16":
-      return new Uint16Array(n);
-    case "int32":
-      return new Int32Array(n);
-    case "int64":
-      return new BigInt64Array(n);
-    case "bool":
-      return new Uint8Array(n);
-  }
+type HostArray = Exclude<HostData, Float16ArrayLike>;
+
+interface HostArrayClass {
+  new (n: number): HostArray;
+  new (from: HostArray): HostArray;
+  new (buffer: ArrayBufferLike, address: number, n: number): HostArray;
 }
+
+/** The class of host arrays for a dtype; float16 as bits. */
+export const HOST_ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+} as unknown as Record<DType, HostArrayClass>;
 
 /** A host tensor whose parts are known to fit together. */
 export interface CheckedHostTensor {
@@ -59,17 +60,38 @@ export interface CheckedHostTensor {
   readonly dtype: DType;
 }
 
+/**
+ * What stands at an address of a memory, in an array of its own.
+ * @param like data whose kind of array it takes: a Float16Array for a Float16Array
+ */
+export function hostCopy(
+  buffer: ArrayBufferLike,
+  address: number,
+  shape: readonly number[],
+  dtype: DType,
+  like?: HostData,
+): HostTensor {
+  const Kind = HOST_ARRAYS[dtype];
+  // Not made of zeros first
+  let data: HostData = new Kind(new Kind(buffer, address, elements(shape)));
+  if (dtype === "float16" && like?.[Symbol.toStringTag] === "Float16Array") {
+    const Float16 = like.constructor as new (buffer: ArrayBufferLike) => HostData;
+    data = new Float16(data.buffer);
+  }
+  return { data, shape: [...shape], dtype };
+}
+
 /** A reader of what a typed array itself says, whatever a subclass overrides. */
 function own<T>(name: "length" | "buffer" | "byteOffset" | typeof Symbol.toStringTag): (data: unknown) => T {
   const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)!;
   return (data) => Reflect.apply(get!, data, []);
 }
 
-const ownLength = own<number>("length");
+export const ownLength = own<number>("length");
 const ownBuffer = own<ArrayBuffer & { detached?: boolean }>("buffer");
 const ownOffset = own<number>("byteOffset");
 /** Undefined for anything but typed arrays. */
-const ownTag = own<string | undefined>(Symbol.toStringTag);
+export const ownTag = own<string | undefined>(Symbol.toStringTag);
 
 const DTYPES_OF: Record<string, readonly DType[]> = {
   Float32Array: ["float32"],
@@ -114,8 +136,12 @@ export function checkHostTensor(name: string, tensor: unknown): CheckedHostTenso
       `${name}.data must have the ${elements(sizes)} elements of its shape ${showShape(sizes)}: it has ${length}`,
     );
   }
-  const bytes = new Uint8Array(buffer, ownOffset(data), length * ELEMENT_BYTES[actual]);
-  return { data, bytes, shape: sizes, dtype: actual };
+  return { data, bytes: bytesOf(data, actual), shape: sizes, dtype: actual };
+}
+
+/** The memory of a host array. */
+export function bytesOf(data: HostData, dtype: DType): Uint8Array {
+  return new Uint8Array(ownBuffer(data), ownOffset(data), ownLength(data) * ELEMENT_BYTES[dtype]);
 }
 
 /** Longest axis: what the kernels index. */

@@ -9,7 +9,7 @@ import {
   checkHostTensor,
   type DType,
   ELEMENT_BYTES,
-  hostArray,
+  hostCopy,
   type HostTensor,
 } from "./host-tensor.js";
 import { Tensor } from "./tensor.js";
@@ -154,18 +154,7 @@ export class Result {
    */
   take(like?: Operand): HostTensor | Tensor {
     if (this.#tensor) return this.#tensor;
-    const { data } = hostCopy(this.#scope.core, this.address, this.#shape, this.#dtype);
-    const kind = like?.host?.data as (ArrayBufferView & { [Symbol.toStringTag]?: string }) | undefined;
-    if (kind?.[Symbol.toStringTag] === "Float16Array" && this.#dtype === "float16") {
-      const Float16 = kind.constructor as new (buffer: ArrayBufferLike) => HostTensor["data"];
-      return { data: new Float16(data.buffer), shape: [...this.#shape], dtype: this.#dtype };
-    }
-    return { data, shape: [...this.#shape], dtype: this.#dtype };
+    const { buffer } = this.#scope.core.memory.memory;
+    return hostCopy(buffer, this.address, this.#shape, this.#dtype, like?.host?.data);
   }
-}
-
-function hostCopy(core: Core, address: number, shape: readonly number[], dtype: DType): Required<HostTensor> {
-  const data = hostArray(dtype, elements(shape));
-  new Uint8Array(data.buffer).set(new Uint8Array(core.memory.memory.buffer, address, data.byteLength));
-  return { data, shape, dtype };
 }

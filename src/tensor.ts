@@ -6,7 +6,8 @@ import {
   checkShape,
   type DType,
   ELEMENT_BYTES,
-  hostArray,
+  HOST_ARRAYS,
+  hostCopy,
   type HostData,
   type HostTensor,
 } from "./host-tensor.js";
@@ -43,6 +44,7 @@ export class Tensor {
   readonly #offset: number;
   #disposed = false;
 
+  /** @param shape, strides frozen */
   private constructor(
     storage: Storage,
     shape: readonly number[],
@@ -51,8 +53,8 @@ export class Tensor {
     dtype: DType,
   ) {
     this.#storage = storage;
-    this.shape = Object.freeze(shape);
-    this.strides = Object.freeze(strides);
+    this.shape = shape;
+    this.strides = strides;
     this.#offset = offset;
     this.dtype = dtype;
     storage.owners++;
@@ -61,9 +63,13 @@ export class Tensor {
 
   /** @internal Uninitialised memory. */
   static allocate(core: Core, shape: readonly number[], dtype: DType): Tensor {
+    return Tensor.allocateFrozen(core, Object.freeze(shape), Object.freeze(contiguousStrides(shape)), dtype);
+  }
+
+  /** @internal The same, with the strides of a contiguous tensor. */
+  static allocateFrozen(core: Core, shape: readonly number[], strides: readonly number[], dtype: DType): Tensor {
     core.open();
-    const storage = new Storage(core, elements(shape) * ELEMENT_BYTES[dtype]);
-    return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype);
+    return new Tensor(new Storage(core, elements(shape) * ELEMENT_BYTES[dtype]), shape, strides, 0, dtype);
   }
 
   /** @internal */
@@ -86,7 +92,7 @@ export class Tensor {
   }
 
   #view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
-    return new Tensor(this.#storage, shape, strides, offset, this.dtype);
+    return new Tensor(this.#storage, Object.freeze(shape), Object.freeze(strides), offset, this.dtype);
   }
 
   /** The same elements with axes in another order: axis i of the result is axis axes[i] of this. */
@@ -166,21 +172,12 @@ export class Tensor {
   toHost(): HostTensor {
     const { address, shape, dtype } = this;
     const { buffer } = this.core.memory.memory;
-    const n = elements(shape);
-    const data = hostArray(dtype, n);
-    const bytes = ELEMENT_BYTES[dtype];
-    if (isContiguous(shape, this.strides)) {
-      new Uint8Array(data.buffer).set(new Uint8Array(buffer, address, n * bytes));
-    } else if (n > 0) {
-      // One past the last element that the strides reach
-      const extent = shape.reduce((sum, size, i) => sum + (size - 1) * this.strides[i]!, 1);
-      const from = new (data.constructor as new (b: ArrayBufferLike, o: number, n: number) => HostData)(
-        buffer,
-        address,
-        extent,
-      );
-      gather(from, this.shape, this.strides, data);
-    }
+    if (isContiguous(shape, this.strides)) return hostCopy(buffer, address, shape, dtype);
+    // One past the last element that the strides reach
+    const extent = shape.reduce((sum, size, i) => sum + (size - 1) * this.strides[i]!, 1);
+    const Kind = HOST_ARRAYS[dtype];
+    const data = new Kind(elements(shape));
+    gather(new Kind(buffer, address, extent), shape, this.strides, data);
     return { data, shape: [...shape], dtype };
   }
 

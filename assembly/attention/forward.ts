@@ -47,27 +47,43 @@ export function attentionForward(parameters: usize, first: i32, last: i32, scrat
   for (let tile = first; tile < last; tile++) {
     const row0 = (tile % tiles) * TILE_ROWS;
     const slice = tile / tiles;
-    forwardTile(P, W, slice / P.keyHeads, slice % P.keyHeads, row0, min(TILE_ROWS, rows - row0));
+    const keyHead = slice % P.keyHeads;
+    // Tiles of one batch item with all rows differ in their heads only
+    const moved = tiles == 1 && keyHead > 0 && tile > first;
+    forwardTile(P, W, slice / P.keyHeads, keyHead, row0, min(TILE_ROWS, rows - row0), moved);
   }
 }
 
-function forwardTile(P: AttentionParameters, W: Workspace, b: i32, keyHead: i32, row0: i32, n: i32): void {
+/** @param moved whether the rows described last are those of the key head before */
+function forwardTile(
+  P: AttentionParameters, W: Workspace, b: i32, keyHead: i32, row0: i32, n: i32, moved: bool,
+): void {
   const item = changetype<BatchItem>(P.items + <usize>b * offsetof<BatchItem>());
   const lanes = (n + LANES - 1) & ~(LANES - 1);
-  describeRows(P, W, item, row0, n, 0, keyHead * P.groups, P.groups, true);
+  if (moved) nextHeads(P, W, lanes);
+  else describeRows(P, W, item, row0, n, 0, keyHead * P.groups, P.groups, true);
   startRows(P, W, lanes);
 
   const begin = lowest(W.low, lanes);
   const end = highest(W.high, lanes) + 1;
+  const alike = highest(W.low, lanes) == begin && lowest(W.high, lanes) == end - 1;
   if (begin < end) {
     packQueries(P, W, b, lanes);
     const step = blockKeys(P);
     for (let block = firstBlock(P, begin, step); block < end; block = nextBlock(P, block, begin, step)) {
       if (!pagePresent(P, b, block)) continue;
-      visitBlock(P, W, item, b, keyHead, lanes, firstKey(P, block, begin), min(block + step, end));
+      visitBlock(P, W, item, b, keyHead, lanes, firstKey(P, block, begin), min(block + step, end), alike);
     }
   }
   finishRows(P, W, b, n);
+}
+
+/** The rows of the next key head. */
+function nextHeads(P: AttentionParameters, W: Workspace, lanes: i32): void {
+  const groups = i32x4.splat(P.groups);
+  for (let at = W.head, end = at + (<usize>lanes << 2); at < end; at += 16) {
+    v128.store(at, i32x4.add(v128.load(at), groups));
+  }
 }
 
 /** m = -max, l = 0, O = 0 */
@@ -81,12 +97,17 @@ function startRows(P: AttentionParameters, W: Workspace, lanes: i32): void {
   memory.fill(W.outputs, 0, <usize>(lanes * paddedValueDim(P)) << 2);
 }
 
-/** All lane groups of the tile against keys [begin, end). */
+/**
+ * All lane groups of the tile against keys [begin, end).
+ * @param alike whether all rows may see the same keys
+ */
 function visitBlock(
   P: AttentionParameters, W: Workspace, item: BatchItem, b: i32, keyHead: i32, lanes: i32, begin: i32, end: i32,
+  alike: bool,
 ): void {
   const biased = hasBiases(P);
   const late = scaledLate(P, biased);
+  const factor = softmaxFactor(P, late);
   const Dv = paddedValueDim(P);
   const kStride = keyStride(P);
   const vStride = valueStride(P);
@@ -96,9 +117,16 @@ function visitBlock(
   for (let r = 0; r < lanes; r += LANES) {
     const low = W.low + (<usize>r << 2);
     const high = W.high + (<usize>r << 2);
-    const from = firstKey(P, begin, lowest(low, LANES));
-    const to = lastKey(P, from, min(end, highest(high, LANES) + 1), lowest(low, LANES));
-    if (from >= to) continue;
+    let from = begin;
+    let to = end;
+    let cut = false;
+    if (!alike || P.pinned > 0) {
+      const lowestLow = lowest(low, LANES);
+      from = firstKey(P, begin, lowestLow);
+      to = lastKey(P, from, min(end, highest(high, LANES) + 1), lowestLow);
+      if (from >= to) continue;
+      cut = highest(low, LANES) > from || lowest(high, LANES) < to - 1;
+    }
     let biases: usize = 0;
     if (biased) {
       const seen = gatherBiases(P, W, item, b, keyHead, r, from, to);
@@ -115,12 +143,11 @@ function visitBlock(
     const skipped = <usize>(from - begin);
     rawScores(P, W, key + skipped * kStride, kStride, count, W.queries + (<usize>(r * P.headDim) << 2));
     if (!late) applySteps(P, W, count, W.keyNorms + (skipped << 2), biases, STAGE_MASKED);
-    const cut = highest(low, LANES) > from || lowest(high, LANES) < to - 1;
     if (cut) applyIntervals(P, W, from, count, low, high);
     // A plain product has told the largest score already
     if (cut || !late) largest(W.scores, count, W.alpha);
     onlineSoftmax(
-      W.scores, count, softmaxFactor(P, late), W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
+      W.scores, count, factor, W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,
     );
     accumulateValues(

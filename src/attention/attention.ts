@@ -17,8 +17,11 @@ import { ATTENTION_OPTIONS, type AttentionPlan, type CheckedSelection, planAtten
 import { placeStatistics } from "./statistics.js";
 
 export function attention<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
-  const again = repeat(core, query, key, value, options);
-  if (again) return again as FullResult<T>;
+  return (repeat(core, query, key, value, options) as FullResult<T>) ?? first(core, query, key, value, options);
+}
+
+/** Not in one function with `repeat`, which would then make room for what the closure holds. */
+function first<T extends AnyTensor>(core: Core, query: T, key: T, value: T, options: AttentionOptions) {
   return runAttention<T>(core, planAttention(core, query, key, value, options), (plan, parameters, job) =>
     remember(core, [query, key, value], options, plan, parameters, job),
   );

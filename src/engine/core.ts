@@ -47,6 +47,11 @@ interface Parts {
 const WORTH_WAKING = 1e6;
 
 export class Core {
+  /**
+   * For calls inside which no other runs. Kept: V8 throws away the code for a class that has no instance when it collects
+   * all garbage (docs/kernels.md).
+   */
+  readonly scope: CallScope = new CallScope(this);
   readonly #reasons: EngineInfo["reasons"];
   /** Absent once closed, so that the runtime can reclaim the memory. */
   #parts: Parts | undefined;
@@ -213,9 +218,8 @@ export class CallScope {
     const { memory } = this.core;
     // The last first: each joins what is free after it
     if (this.#reserved > 0) memory.free(this.#next + this.#left - this.#reserved, this.#reserved);
-    for (let i = this.#temporaries.length - 1; i >= 0; i--) {
-      const { address, bytes } = this.#temporaries[i]!;
-      memory.free(address, bytes);
-    }
+    this.#reserved = this.#left = 0;
+    for (let last = this.#temporaries.pop(); last; last = this.#temporaries.pop())
+      memory.free(last.address, last.bytes);
   }
 }

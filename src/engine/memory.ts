@@ -32,6 +32,7 @@ export class LinearMemory {
   /** Views of the memory as it is now, made when asked for. */
   #bytes: Uint8Array | undefined;
   #words: Uint32Array | undefined;
+  #floats: Float32Array | undefined;
   #used = 0;
   #peak = 0;
   /** Free blocks by address; no two touch. */
@@ -63,7 +64,7 @@ export class LinearMemory {
     };
   }
 
-  /** All of it, as bytes and as words, until it grows. */
+  /** All of it, as bytes, words and floats, until it grows. */
   get bytes(): Uint8Array {
     this.#bytes ??= new Uint8Array(this.memory.buffer);
     return this.#bytes;
@@ -72,6 +73,11 @@ export class LinearMemory {
   get words(): Uint32Array {
     this.#words ??= new Uint32Array(this.memory.buffer);
     return this.#words;
+  }
+
+  get floats(): Float32Array {
+    this.#floats ??= new Float32Array(this.memory.buffer);
+    return this.#floats;
   }
 
   /** Address of `bytes` bytes, aligned to 64; their content is undefined. Throws ERR_OUT_OF_MEMORY. */
@@ -105,7 +111,8 @@ export class LinearMemory {
       if (free[middle]!.address < address) low = middle + 1;
       else high = middle;
     }
-    const before = free[low - 1];
+    // Not free[-1], which V8 looks up as a name
+    const before = low > 0 ? free[low - 1] : undefined;
     const after = free[low];
     if ((before && before.address + before.bytes > address) || (after && address + size > after.address)) {
       throw new Error(`attention-wasm: ${bytes} bytes at ${address} are no allocation`);
@@ -117,7 +124,8 @@ export class LinearMemory {
       before.bytes += size + (joinsAfter ? after.bytes : 0);
       if (joinsAfter) free.splice(low, 1);
     } else if (joinsAfter) {
-      free[low] = { address, bytes: size + after.bytes };
+      after.address = address;
+      after.bytes += size;
     } else {
       free.splice(low, 0, { address, bytes: size });
     }
@@ -144,6 +152,7 @@ export class LinearMemory {
       this.memory.grow(pages);
       this.#bytes = undefined;
       this.#words = undefined;
+      this.#floats = undefined;
       return true;
     } catch {
       return false;
