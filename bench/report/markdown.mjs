@@ -35,6 +35,9 @@ Measured on ${date.slice(0, 10)} on ${cpu}, ${cores} cores, ${memory}, ${platfor
 ${rounds} rounds: ${peers.join(", ")}.`;
 }
 
+const MACHINE = ` "The machine": how much of its own peak it kept up, and how many times as
+much its two cores did as one, on average in the same rounds.`;
+
 function goals(run) {
   const judged = judgeGoals(goalsOf(run));
   if (judged.length === 0) return undefined;
@@ -43,8 +46,7 @@ function goals(run) {
   return `## Limits to reach
 
 What the kernels are meant to reach, and what this run gave (why some do not: docs/kernels.md): ${reached} of ${judged.length} reached. The relaxed build on one core with resident
-tensors unless said; "level" means at least 0.95 of its speed. "The machine": how much of its own peak it kept up, and how many times as
-much its two cores did as one, on average in the same rounds.
+tensors unless said; "level" means at least 0.95 of its speed.${run.format === 1 ? "" : MACHINE}
 
 ${table(["what", "to reach", "this run", "reached"], rows)}`;
 }
