@@ -281,7 +281,7 @@ export class CacheParameters {
 export const OPERATION_FORWARD: i32 = 0;
 export const OPERATION_WEIGHTS: i32 = 1;
 
-/** A worker's slot: its state (below, or the state of the job it is in) and the tile it is computing. */
+/** A worker's slot: its state (below, or the state of the job it is in), the tile it is computing, the last it took. */
 export const SLOT_BYTES: i32 = 64;
 export const WORKER_ABSENT: i32 = 0;
 export const WORKER_IDLE: i32 = -2;
@@ -292,14 +292,17 @@ export const WORKER_GONE: i32 = -1;
 export class JobQueue {
   /** Odd while a job is open. Workers sleep on it. */
   state: i32;
-  /** The tile of the owner, whose slot this block is. */
+  /** The tile of the owner, whose slot this block is, and the last of those it took. */
   tile: i32;
+  last: i32;
   stop: i32;
   operation: i32;
   parameters: usize;
   tiles: i32;
   /** How many tiles were taken. */
   next: i32;
+  /** How many threads take them. */
+  threads: i32;
   /** Thread w, 0 being the owner, works in scratch + w * scratchBytes. */
   scratch: usize;
   scratchBytes: usize;

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { Worker as NodeWorker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { jobQueue, WORKER_IDLE } from "../src/engine/abi.generated.js";
 import { type AttentionOptions, type HostTensor, loadSync as loadSingle } from "../src/index.js";
 import { load, loadSync } from "../src/threads.js";
 import { BUILDS } from "./builds.js";
@@ -117,30 +118,55 @@ test("a worker that cannot be made is a reason, not an error", () => {
   engine.close();
 });
 
-test("a worker that dies in a tile: the call ends, with the same bits", async () => {
-  // It takes a tile as `work` would, and never finishes it
-  const job: { memory?: WebAssembly.Memory; queue?: number } = {};
+test("a worker that hangs with tiles it took: the call ends, with the same bits", async () => {
+  // It takes three tiles as `takeTiles` would, and finishes none
+  const program = `const { workerData: { memory, queue, places } } = require("node:worker_threads");
+    const words = new Int32Array(memory.buffer, queue, 32);
+    for (;;) {
+      Atomics.store(words, 16, ${WORKER_IDLE});
+      let state;
+      do state = Atomics.load(words, places.state); while (state % 2 === 0);
+      Atomics.store(words, 16, state);
+      if (Atomics.load(words, places.state) !== state) continue;
+      const tile = words[places.tiles] - 1 - Atomics.add(words, places.next, 3);
+      if (tile < 2) continue;
+      Atomics.store(words, 16 + places.last, tile - 2);
+      Atomics.store(words, 16 + places.tile, tile);
+      Atomics.wait(words, 31, words[31]);
+    }`;
   let ended = 0;
-  const stuck = () =>
-    ({
-      postMessage: (message: typeof job) => Object.assign(job, message),
-      terminate: () => ended++,
-    }) as unknown as Worker;
-  const engine = loadSync({ threads: 2, workerFactory: stuck });
-  const x = tensor(generator(3), ...LARGE);
-  const want = loadSingle({ build: engine.info.build }).attention(x, x, x).output;
-  const words = new Int32Array(job.memory!.buffer, job.queue!, 32);
-  // The state of the job to come, in the slot of worker 1, with tile 5 taken by nobody else
-  words[16] = words[0]! + 1;
-  words[17] = 5;
+  const factory = () => {
+    let worker: NodeWorker | undefined;
+    return {
+      postMessage(message: object) {
+        const workerData = { ...message, places: jobQueue.integers };
+        worker = new NodeWorker(program, { eval: true, workerData, execArgv: [] });
+        worker.unref();
+      },
+      terminate() {
+        ended++;
+        worker?.terminate();
+      },
+    } as unknown as Worker;
+  };
+  const engine = await load({ threads: 2, workerFactory: factory });
+  assert.is(engine.info.threads, 2);
+  const single = loadSingle({ build: engine.info.build });
+  // Two inputs in turn: memory that still holds the right output of the call before would hide a missing tile
+  const inputs = [3, 4].map((seed) => tensor(generator(seed), ...LARGE));
+  const wanted = inputs.map((x) => single.attention(x, x, x).output);
   const started = performance.now();
-  assert.equal(engine.attention(x, x, x).output, want);
+  // On a loaded machine the worker may come too late for a call
+  for (let call = 0; call < 100 && ended === 0; call++) {
+    const x = inputs[call % 2]!;
+    assert.equal(engine.attention(x, x, x).output, wanted[call % 2]);
+  }
   assert.ok(performance.now() - started < 5000);
   assert.is(ended, 1);
   assert.is(engine.info.threads, 1);
   assert.match(engine.info.reasons.threads ?? "", "did not finish a tile");
   const again = performance.now();
-  assert.equal(engine.attention(x, x, x).output, want);
+  for (const [i, x] of inputs.entries()) assert.equal(engine.attention(x, x, x).output, wanted[i]);
   assert.ok(performance.now() - again < 500, "it is not waited for again");
   engine.close();
 });

@@ -1,15 +1,24 @@
-// The limits that shares are shares of, measured between the engines in every round.
+// The limits that shares are shares of, measured between the engines in every round: what the machine can do, in the best of a
+// few calls, and what it did on average in the 20 ms that a sample of an engine takes at least.
 
 /** About 4 ms. */
 const STEPS = 2e6;
-const CALLS = 3;
+const CALLS = 5;
 const SHORT = 1e5;
+/** Floating-point operations of a step of `chains`. */
+const FLOPS = 96;
 /** Bytes read: more than any cache holds. */
 const READ = 256 * 2 ** 20;
+const READS = 3;
 const PAGE = 65536;
 
-/** @param module bench/assembly/limits.ts; its memory is its own */
-export function limitsOf(module) {
+/**
+ * @param module bench/assembly/limits.ts; its memory is its own
+ * @param second of second-core.mjs, where there is one
+ * @returns () => of one core `multiplyAdd` and `average` in GFLOP/s, and `read` in GB/s; where there is a second one, of both
+ *   at once `twoCores` and `twoCoresAverage`
+ */
+export function limitsOf(module, second) {
   const { chains, write, sum, memory } = new WebAssembly.Instance(module).exports;
   const begin = memory.grow(READ / PAGE) * PAGE;
   write(begin, READ);
@@ -18,21 +27,37 @@ export function limitsOf(module) {
     chains(SHORT, 0.5);
     sum(begin, 128 * 1000);
   }
-  return {
-    /** GFLOP/s of one core. */
-    multiplyAdd: () => (96 * STEPS) / least(() => chains(STEPS, 0.5)) / 1e6,
-    /** GB/s of one core. */
-    read: () => READ / least(() => sum(begin, READ)) / 1e6,
+  let steps = 0;
+  const compute = () => {
+    chains(STEPS, 0.5);
+    steps += STEPS;
+  };
+  let bytes = 0;
+  const load = () => {
+    sum(begin, READ);
+    bytes += READ;
+  };
+  const gigaflops = (rate) => (FLOPS * rate) / 1e6;
+  return () => {
+    const one = rates(CALLS, compute, () => steps);
+    const { best } = rates(READS, load, () => bytes);
+    const limits = { multiplyAdd: gigaflops(one.best), average: gigaflops(one.average), read: best / 1e6 };
+    if (!second) return limits;
+    second.start();
+    const two = rates(CALLS, compute, () => steps + second.steps());
+    second.stop();
+    return { ...limits, twoCores: gigaflops(two.best), twoCoresAverage: gigaflops(two.average) };
   };
 }
 
-/** ms of the quickest of a few calls: a limit is what the machine can do, not what it does when it is disturbed. */
-function least(call) {
-  let ms = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < CALLS; i++) {
-    const started = performance.now();
+/** What is done in a ms, in the best of a few calls and in all of them; `done` counts it. */
+function rates(calls, call, done) {
+  const [begun, before] = [performance.now(), done()];
+  let best = 0;
+  for (let i = 0; i < calls; i++) {
+    const [started, had] = [performance.now(), done()];
     call();
-    ms = Math.min(ms, performance.now() - started);
+    best = Math.max(best, (done() - had) / (performance.now() - started));
   }
-  return ms;
+  return { best, average: (done() - before) / (performance.now() - begun) };
 }

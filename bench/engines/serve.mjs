@@ -3,14 +3,16 @@
 //   { sample: mode }                one sample: ms of a call
 //   { release: true }
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { sample, warmUp, NotOffered } from "../harness/measure.mjs";
 import { rowsToCheck } from "../harness/reference.mjs";
 import { inputsOf, workloadOf } from "../harness/workloads.mjs";
 import { limitsOf } from "./limits.mjs";
+import { startSecondCore } from "./second-core.mjs";
 
 const { program, options } = JSON.parse(process.argv[2]);
 const engine = program === "limits" ? undefined : await (await import(`./${program}.mjs`)).open(options);
-const limits = engine ? undefined : limitsOf(new WebAssembly.Module(readFileSync(options.module)));
+const limits = engine ? undefined : await openLimits(new WebAssembly.Module(readFileSync(options.module)));
 let jobs;
 let repeats = {};
 
@@ -37,7 +39,7 @@ const ORDERS = {
     repeats = {};
     globalThis.gc?.();
   },
-  limits: () => ({ multiplyAdd: limits.multiplyAdd(), read: limits.read() }),
+  limits: () => limits(),
 };
 
 process.on("message", async (message) => {
@@ -50,6 +52,10 @@ process.on("message", async (message) => {
 });
 process.on("disconnect", () => process.exit());
 process.send({ ready: process.versions });
+
+async function openLimits(module) {
+  return limitsOf(module, availableParallelism() > 1 ? await startSecondCore(module) : undefined);
+}
 
 /** One line: some peers throw texts, addresses of exceptions in WebAssembly, or pages with paths of their build machine. */
 function problemOf(error) {

@@ -26,7 +26,7 @@ for (const build of ["relaxed", "simd"]) {
 }
 const limits = [];
 for (let round = 0; round < rounds; round++) {
-  limits.push({ multiplyAdd: machine.multiplyAdd(), read: machine.read() });
+  limits.push(machine());
   for (const job of jobs) {
     const time = await sample(job, job.repeats);
     const less = job.minus ? await sample({ run: job.minus }, job.repeats) : 0;

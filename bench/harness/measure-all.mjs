@@ -12,7 +12,7 @@ import { runRounds } from "./rounds.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** Raised when the shape of the JSON changes. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 /** What `--write` also runs: browsers and the other runtimes of servers. */
 const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
 const KERNEL_ROUNDS = 15;

@@ -4,6 +4,8 @@ import { largestError } from "./reference.mjs";
 
 /** A sample repeats short calls until it takes so long, in ms: clocks of browsers tick in steps of up to 0.1 ms. */
 const SAMPLE = 20;
+/** V8's helper threads go on sweeping after a collection, on cores that a second thread is to compute on: ms for that. */
+const SWEPT = 5;
 /** Warming up: so many calls and so many ms; calls that take long are not repeated for it. */
 const WARM = { calls: 3, time: 300, long: 1500 };
 
@@ -32,7 +34,10 @@ export async function warmUp(job, workload, reference, rows) {
 
 /** One sample: ms of a call. Garbage of earlier samples is not in it. */
 export async function sample(job, repeats) {
-  globalThis.gc?.();
+  if (globalThis.gc) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, SWEPT));
+  }
   const started = performance.now();
   for (let i = 0; i < repeats; i++) {
     const pending = job.run();

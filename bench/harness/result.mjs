@@ -4,7 +4,7 @@ import { summary } from "./statistics.mjs";
 
 /**
  * @param entries [{ engine, ready: mode -> what `warmUp` gives, problem?, offered? }]
- * @param measured { limits: [{ multiplyAdd, read }], plan: [{ entry, mode, times }] }
+ * @param measured { limits: what limits.mjs measures in each round, plan: [{ entry, mode, times: ms by round, with holes }] }
  */
 export function resultOf(workload, entries, { limits, plan }) {
   const { id, title, flops, bytes, decode = false, cache, tolerance } = workload;
@@ -18,20 +18,23 @@ export function resultOf(workload, entries, { limits, plan }) {
     tolerance,
     checkedRows: rowsToCheck(workload).length,
     rows: workload.heads * workload.queries,
-    limits: {
-      multiplyAdd: summary(limits.map(({ multiplyAdd }) => multiplyAdd)),
-      read: summary(limits.map(({ read }) => read)),
-    },
+    limits: Object.fromEntries(Object.keys(limits[0]).map((name) => [name, sampled(limits.map((each) => each[name]))])),
     engines: entries.map(({ engine, ready, problem, offered }) => {
       const { name, title, family, threads } = engine;
       if (problem) return { name, title, family, threads, problem, offered };
       const modes = {};
       for (const part of plan.filter(({ entry }) => entry.engine === engine)) {
         const { error, memory } = ready[part.mode];
-        modes[part.mode] = { ...summary(part.times), error, ...(memory && { memory }) };
+        modes[part.mode] = { ...sampled(part.times), error, ...(memory && { memory }) };
       }
       if (engine.arraysInPlace) modes.resident = modes.host;
       return { name, title, family, threads, modes };
     }),
   };
+}
+
+/** The summary, and the sample of each round that had one, null for the others: what rounds are compared by. */
+function sampled(samples) {
+  const byRound = Array.from(samples, (sample) => sample ?? null);
+  return { ...summary(byRound.filter((sample) => sample !== null)), samples: byRound };
 }

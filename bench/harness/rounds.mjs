@@ -77,7 +77,7 @@ async function prepare({ node, say }, children, engine, workload, reference) {
   }
 }
 
-/** { limits: [{ multiplyAdd, read }], times: engine name -> mode -> ms } */
+/** { limits: of each round, plan: [{ entry, mode, times: ms by round, with holes }] } */
 async function interleave({ rounds, say }, machine, workload, entries) {
   const plan = entries.flatMap((entry) =>
     Object.entries(entry.ready ?? {}).map(([mode, { ms, first, repeats }]) => {
@@ -98,7 +98,7 @@ async function interleave({ rounds, say }, machine, workload, entries) {
       if (part.entry.problem || !takesPart(round, part.own, rounds)) continue;
       say(`${workload.id}: round ${round + 1} of ${rounds}, ${part.entry.engine.title}`);
       try {
-        part.times.push(await part.entry.child.ask({ sample: part.mode }, LIMIT.sample));
+        part.times[round] = await part.entry.child.ask({ sample: part.mode }, LIMIT.sample);
       } catch (error) {
         part.entry.problem = error.message;
       }

@@ -1,6 +1,8 @@
 // What the raw numbers of a run mean: rates, shares of the machine's limit, ratios to the others. Pure; everything that
 // is printed or written is made of these.
 
+import { median } from "../harness/statistics.mjs";
+
 /** The workload of a run, or undefined where it was not measured. */
 export const workloadIn = (run, id) => run.workloads.find((workload) => workload.id === id);
 
@@ -10,15 +12,18 @@ export function figures(workload, name, mode) {
   const times = engine?.modes?.[mode];
   if (!times) return undefined;
   const rate = rateOf(workload, times.median);
-  const peer = (family) => bestOf(workload, mode, (other) => other.family === family && other.name !== name);
-  const javascript = peer("javascript");
-  const native = peer("native");
+  const ratioTo = (family) => {
+    const peer = bestOf(workload, mode, (other) => other.family === family && other.name !== name);
+    return peer && ratioOf(peer, times);
+  };
+  const javascript = ratioTo("javascript");
+  const native = ratioTo("native");
   return {
     ...times,
     rate,
-    share: rate / limitOf(workload, engine.threads),
-    ...(javascript && { javascript: javascript.median / times.median }),
-    ...(native && { native: native.median / times.median }),
+    share: ratioOf(limitOf(workload, engine.threads), times, (limit, ms) => rateOf(workload, ms) / limit),
+    ...(javascript && { javascript }),
+    ...(native && { native }),
   };
 }
 
@@ -27,16 +32,33 @@ export const rateOf = ({ decode, bytes, flops }, ms) => (decode ? bytes : flops)
 
 export const unitOf = ({ decode }) => (decode ? "GB/s" : "GFLOP/s");
 
-/** GFLOP/s of multiply-adds on as many cores, or GB/s that one core reads: cores share the memory. */
+/**
+ * The limit of as many threads, a summary with samples: GFLOP/s of multiply-adds on one core or on two at once, GB/s that one
+ * core reads, since cores share the memory. Where two were not measured, twice one is taken for them.
+ */
 export function limitOf({ decode, limits }, threads = 1) {
-  return decode ? limits.read.median : limits.multiplyAdd.median * threads;
+  if (decode) return limits.read;
+  if (threads === 1) return limits.multiplyAdd;
+  return limits.twoCores ?? { median: limits.multiplyAdd.median * threads };
 }
 
-/** The fastest engine, by median, of those wanted: { name, title, median }; undefined where none has figures. */
+/**
+ * a to b as the median over the rounds that sampled both, so that both ran within seconds: the speed of a shared machine
+ * changes in minutes. Of medians where no round did, or no samples were kept (format 1).
+ */
+export function ratioOf(a, b, divide = (x, y) => x / y) {
+  const ratios = (a.samples ?? []).flatMap((x, round) => {
+    const y = b.samples?.[round] ?? null;
+    return x === null || y === null ? [] : [divide(x, y)];
+  });
+  return ratios.length > 0 ? median(ratios) : divide(a.median, b.median);
+}
+
+/** The fastest engine, by median, of those wanted: { name, title, and its times }; undefined where none has figures. */
 export function bestOf(workload, mode, wanted) {
   return (workload?.engines ?? [])
     .filter((engine) => wanted(engine) && engine.modes?.[mode])
-    .map(({ name, title, modes }) => ({ name, title, median: modes[mode].median }))
+    .map(({ name, title, modes }) => ({ name, title, ...modes[mode] }))
     .sort((a, b) => a.median - b.median)[0];
 }
 

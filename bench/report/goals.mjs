@@ -1,7 +1,7 @@
 // The limits to reach, each judged by the numbers of a run. One core, the relaxed build and resident tensors unless said.
-import { bestOf, figures, workloadIn } from "./figures.mjs";
+import { bestOf, digits, figures, ratioOf, workloadIn } from "./figures.mjs";
 
-/** Two medians closer than this count as level. */
+/** Speeds closer than this count as level. */
 const LEVEL = 0.95;
 /** What inputs and outputs do not explain, in bytes per thread. */
 const SPARE = 2e6;
@@ -11,18 +11,20 @@ const native = ({ family }) => family === "native";
 const nativeAttention = ({ name }) => name === "ort-node-a";
 const others = ({ family }) => family !== "ours";
 
-/** { what, wanted, value, least or most, show } of every goal; value undefined where the run does not tell. */
+/** { what, value, least or most, suffix?, beside? } of every goal; value undefined where the run does not tell. */
 export function goalsOf(run) {
   const at = (id, name = "relaxed", mode = "resident") => figures(workloadIn(run, id), name, mode);
   const ratio = (id, wanted, mode = "resident") => {
     const peer = bestOf(workloadIn(run, id), mode, wanted);
     const own = at(id, "relaxed", mode);
-    return peer && own && peer.median / own.median;
+    return peer && own && ratioOf(peer, own);
   };
-  const quotient = (a, b) => a && b && a.median / b.median;
+  const quotient = (a, b) => a && b && ratioOf(a, b);
   const goals = [];
-  const share = (id, least) =>
-    goals.push({ what: `${id}: share of the ${limitName(run, id)}`, least, value: at(id)?.share });
+  const share = (id, least) => {
+    const beside = besideShare(workloadIn(run, id), at(id));
+    goals.push({ what: `${id}: share of the ${limitName(run, id)}`, least, value: at(id)?.share, beside });
+  };
   const times = (id, wanted, title, least, mode) =>
     goals.push({
       what: `${id}: times as fast as ${title}${mode === "host" ? ", host arrays" : ""}`,
@@ -71,7 +73,8 @@ export function goalsOf(run) {
   times("W7-causal", nativeAttention, "native Attention", 1);
   for (const id of ["W1", "W3", "W4"]) {
     const value = quotient(at(id), at(id, "relaxed-2"));
-    goals.push({ what: `${id}: 2 threads, times as fast as 1`, least: 1.9, value, suffix: " x" });
+    const beside = besideThreads(workloadIn(run, id));
+    goals.push({ what: `${id}: 2 threads, times as fast as 1`, least: 1.9, value, suffix: " x", beside });
   }
   for (const id of ["W1", "W3", "W4", "W7-causal"]) {
     goals.push({
@@ -97,14 +100,26 @@ export function goalsOf(run) {
 
 const limitName = (run, id) => (workloadIn(run, id)?.decode ? "read bandwidth" : "multiply-add peak");
 
+/** How much of the peak the machine kept up: long calls cannot be above that. */
+function besideShare(workload, own) {
+  if (!own || workload.decode || !workload.limits.average) return undefined;
+  return `the machine ${ratioOf(workload.limits.average, workload.limits.multiplyAdd).toFixed(3)}`;
+}
+
+/** What two cores of the machine gave in the same rounds, as times one. */
+function besideThreads(workload) {
+  const { twoCoresAverage, average } = workload?.limits ?? {};
+  return twoCoresAverage && `the machine ${digits(ratioOf(twoCoresAverage, average))} x`;
+}
+
 /** Only what the run tells: { what, wanted, got, reached }. */
 export function judgeGoals(goals) {
   return goals
     .filter(({ value }) => value !== undefined)
-    .map(({ what, least, most, value, suffix = "" }) => ({
+    .map(({ what, least, most, value, suffix = "", beside }) => ({
       what,
       wanted: least === undefined ? `at most ${most}${suffix}` : `at least ${least}${suffix}`,
-      got: `${value.toFixed(suffix ? 2 : 3)}${suffix}`,
+      got: `${value.toFixed(suffix ? 2 : 3)}${suffix}${beside ? ` (${beside})` : ""}`,
       reached: least === undefined ? value <= most : value >= least,
     }));
 }

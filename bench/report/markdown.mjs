@@ -1,14 +1,14 @@
 // docs/performance.md as text, from the JSON of a run. Sections whose numbers a run does not have are left out.
 import { digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
-import { METHOD } from "./method.mjs";
+import { methodOf } from "./method.mjs";
 
 export function documentOf(run) {
   const sections = [
     head(run),
     run.workloads.length > 0 && "![Share of the machine's limit that each engine reaches](performance.svg)",
     goals(run),
-    METHOD,
+    methodOf(run),
     workloads(run),
     longSequence(run),
     runtimes(run),
@@ -35,6 +35,9 @@ Measured on ${date.slice(0, 10)} on ${cpu}, ${cores} cores, ${memory}, ${platfor
 ${rounds} rounds: ${peers.join(", ")}.`;
 }
 
+const MACHINE = ` "The machine": how much of its own peak it kept up, and how many times as
+much its two cores did as one, on average in the same rounds.`;
+
 function goals(run) {
   const judged = judgeGoals(goalsOf(run));
   if (judged.length === 0) return undefined;
@@ -43,7 +46,7 @@ function goals(run) {
   return `## Limits to reach
 
 What the kernels are meant to reach, and what this run gave (why some do not: docs/kernels.md): ${reached} of ${judged.length} reached. The relaxed build on one core with resident
-tensors unless said; "level" means at least 0.95 of its speed.
+tensors unless said; "level" means at least 0.95 of its speed.${run.format === 1 ? "" : MACHINE}
 
 ${table(["what", "to reach", "this run", "reached"], rows)}`;
 }
@@ -61,8 +64,7 @@ const titleOf = ({ id, title, decode, bytes, flops }) => {
 function workloadTable(workload) {
   const unit = timeUnit(workload);
   const rate = unitOf(workload);
-  const { limits, decode, checkedRows, rows } = workload;
-  const limit = decode ? limits.read : limits.multiplyAdd;
+  const { checkedRows, rows } = workload;
   const both = workload.engines.some(({ modes }) => modes?.host);
   const columns = ["engine", `${unit.name}, resident`, "min", "p25 to p75", rate, "of limit", "× JS", "× native"];
   if (both) columns.push(`${unit.name}, host arrays`, "min", "× JS", "× native");
@@ -70,7 +72,7 @@ function workloadTable(workload) {
   const able = workload.engines.filter(({ problem }) => !problem);
   const text = [
     titleOf(workload),
-    `; limit ${digits(limitOf(workload))} ${rate} (${digits(limit.p25)} to ${digits(limit.p75)}); `,
+    `; ${limitsOf(workload, rate)}; `,
     checkedRows === rows ? "all rows checked" : `${checkedRows} of ${rows} rows checked`,
     ".\n\n",
     table(
@@ -82,6 +84,17 @@ function workloadTable(workload) {
   if (reasons.length > 0)
     text.push(`\n\n${reasons.map(([reason, titles]) => `- ${titles.join(", ")}: ${reason}`).join("\n")}`);
   return text.join("");
+}
+
+/** The limit, its quartiles and what was kept up of it, on one core and on two at once. */
+function limitsOf(workload, rate) {
+  const { decode, limits } = workload;
+  const range = ({ median, p25, p75 }) => `${digits(median)} ${rate} (${digits(p25)} to ${digits(p75)})`;
+  const parts = [`limit ${range(limitOf(workload))}`];
+  const { average, twoCores, twoCoresAverage } = decode ? {} : limits;
+  if (average) parts.push(`${digits(average.median)} on average`);
+  if (twoCores) parts.push(`of two cores ${range(twoCores)}, ${digits(twoCoresAverage.median)} on average`);
+  return parts.join(", ");
 }
 
 function rowOf(workload, engine, unit, both) {
@@ -145,14 +158,15 @@ function runtimes({ runtimes: measured }) {
   });
   const limits = able.map((runtime) => {
     const { limits } = runtime.workloads[0];
-    return [nameOf(runtime), digits(limits.multiplyAdd.median), digits(limits.read.median)];
+    const both = limits.twoCores ? digits(limits.twoCores.median) : "–";
+    return [nameOf(runtime), digits(limits.multiplyAdd.median), both, digits(limits.read.median)];
   });
   const failed = measured.filter(({ problem }) => problem).map(({ title, problem }) => `- ${title} failed: ${problem}`);
   return [
     "## Other runtimes",
     "This package alone, in one process or page each, fewer rounds. Median ms with resident tensors and, in parentheses, the share\nof that runtime's own limit.",
     ...tables,
-    `Their limits:\n\n${table(["runtime", "GFLOP/s of multiply-adds", "GB/s read"], limits)}`,
+    `Their limits:\n\n${table(["runtime", "GFLOP/s of multiply-adds", "on two cores", "GB/s read"], limits)}`,
     ...(failed.length > 0 ? [failed.join("\n")] : []),
   ].join("\n\n");
 }

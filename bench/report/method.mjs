@@ -1,5 +1,17 @@
 // How it is measured, in the words of docs/performance.md.
-export const METHOD = `## How it is measured
+
+/** Format 1 kept no samples by round, and did not measure two cores. */
+const PAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, on one core or, for 2 threads, on
+  two at once; for decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core.
+  Each is the best of a few short calls in every round; what 20 ms of them gave on average, disturbances in, is told beside.
+- **Shares and ratios are medians over rounds**, of what was sampled in the same round, since the speed of a shared machine changes in
+  minutes (docs/kernels.md, "Noise"). A call that is made once counts as of the first round.
+- Between collecting garbage and a sample lie 5 ms, in which V8's helper threads finish sweeping: a second thread needs their core.`;
+const UNPAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, for 2 threads over twice as much; for
+  decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core. Both are measured in
+  every round, the best of three short calls each time. This run kept no samples: shares and ratios are those of medians.`;
+
+export const methodOf = ({ format }) => `## How it is measured
 
 - **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: the machine's limits, engine A, B, C,
   the limits, A, B, C .... A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
@@ -14,9 +26,7 @@ export const METHOD = `## How it is measured
   beforehand where that is faster. onnxruntime has no such tensors on the CPU: query, key and value are constants of the model, graph
   optimisations are off so that it is not folded, and the first number of the output is asked for. Plain JavaScript
   computes where its arrays are, so its figure counts for both.
-- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly on as many cores; for decoding, bytes of
-  keys and values per second over those of a sum over 256 MB that were written before, on one core. Both are measured in every
-  round, the best of three short calls each time, and their medians are the limits.
+${format === 1 ? UNPAIRED : PAIRED}
 - **× JS, × native**: how many times as fast as the fastest *other* engine in JavaScript (onnxruntime-web, tfjs, plain) and as the fastest
   operator of onnxruntime-node, which uses whatever the processor has (AVX-512 where it is there). One thread each.
 - **GFLOP** counts what a mask leaves: 4 D per query and visible key. An engine that computes what the mask throws away is charged for it.

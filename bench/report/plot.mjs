@@ -56,7 +56,7 @@ export function pointsOf(run) {
           share,
           rate,
           unit: unitOf(workload),
-          limit: limitOf(workload),
+          limit: limitOf(workload).median,
         },
       ];
     }),

@@ -22,8 +22,9 @@ export function tableOf(run) {
   return `${parts.join("\n\n")}\n`;
 }
 
-const LEGEND = `Times are medians. of limit: of the multiply-adds of as many cores, or of what one core reads. x JS, x native: how many
-times as fast as the fastest other engine in JavaScript, and as the fastest native one. error: largest difference from float64.`;
+const LEGEND = `Times are medians, shares and ratios medians over rounds. of limit: of the multiply-adds of as many cores, or of what one core
+reads. x JS, x native: how many times as fast as the fastest other engine in JavaScript, and as the fastest native one. error: largest
+difference from float64.`;
 
 function goalTable(goals) {
   const rows = goals.map(
@@ -60,7 +61,8 @@ function blockOf(workload) {
   const rate = unitOf(workload);
   const work = workload.decode ? `${digits(workload.bytes / 1e6)} MB` : `${digits(workload.flops / 1e9)} GFLOP`;
   const head = `${workload.id}  ${workload.title}`;
-  const limit = `${digits(limitOf(workload))} ${rate}`;
+  const two = workload.limits.twoCores && !workload.decode ? `, two cores ${digits(limitOf(workload, 2).median)}` : "";
+  const limit = `${digits(limitOf(workload).median)} ${rate}${two}`;
   const columns = [
     "engine".padEnd(NAME),
     `resident ${unit.name}`.padStart(11),

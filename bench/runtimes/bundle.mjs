@@ -2,6 +2,7 @@
 // launchers of the runtime matrix start it and print what `run` gives; measure.mjs bundles it with its settings.
 import { open } from "../engines/attention-wasm.mjs";
 import { limitsOf } from "../engines/limits.mjs";
+import { startSecondCore } from "../engines/second-core.mjs";
 import { ENGINES } from "../harness/engines.mjs";
 import { NotOffered, roundsWithin, sample, takesPart, warmUp } from "../harness/measure.mjs";
 import { referenceOf, rowsToCheck } from "../harness/reference.mjs";
@@ -14,13 +15,16 @@ const BUDGET = 800;
 /** @returns a report as the launchers expect it: `suites` says that it is one */
 export async function run({ load, threads, progress }) {
   const { workloads, rounds } = globalThis.BENCH;
-  const machine = limitsOf(await loadLimits(load));
+  const module = await loadLimits(load);
+  const second = threads ? await startSecondCore(module) : undefined;
+  const machine = limitsOf(module, second);
   const engines = ENGINES.filter(({ family, threads: wanted }) => family === "ours" && (wanted === 1 || threads));
   const measured = [];
   for (const id of workloads) {
     await progress?.(id);
     measured.push(await measure(workloadOf(id), engines, machine, rounds));
   }
+  second?.end();
   return { suites: {}, workloads: measured };
 }
 
@@ -46,9 +50,10 @@ async function measure(workload, engines, machine, rounds) {
   );
   const limits = [];
   for (let round = 0; round < rounds; round++) {
-    limits.push({ multiplyAdd: machine.multiplyAdd(), read: machine.read() });
+    limits.push(machine());
     for (const part of plan) {
-      if (takesPart(round, part.own, rounds)) part.times.push(await sample(part.entry.jobs[part.mode], part.repeats));
+      if (takesPart(round, part.own, rounds))
+        part.times[round] = await sample(part.entry.jobs[part.mode], part.repeats);
     }
   }
   for (const { jobs } of entries) jobs?.close();

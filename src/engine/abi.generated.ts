@@ -222,17 +222,19 @@ export const cacheParameters = {
 } as const satisfies Layout;
 
 export const jobQueue = {
-  words: 9,
+  words: 11,
   integers: {
     state: 0,
     tile: 1,
-    stop: 2,
-    operation: 3,
-    parameters: 4,
-    tiles: 5,
-    next: 6,
-    scratch: 7,
-    scratchBytes: 8,
+    last: 2,
+    stop: 3,
+    operation: 4,
+    parameters: 5,
+    tiles: 6,
+    next: 7,
+    threads: 8,
+    scratch: 9,
+    scratchBytes: 10,
   },
   floats: {},
 } as const satisfies Layout;

@@ -1,5 +1,5 @@
 // Worker threads over the engine's memory. The caller computes tiles too and never sleeps; a worker that dies costs
-// time, not results: its tile is computed again. How jobs are shared is in assembly/parallel/workers.ts.
+// time, not results: its tiles are computed again. How jobs are shared is in assembly/parallel/workers.ts.
 import {
   jobQueue,
   OPERATION_FORWARD,
@@ -96,6 +96,7 @@ export class Threads implements Team {
     words[places.operation] = OPERATIONS[operation];
     words[places.parameters] = parameters;
     words[places.tiles] = tiles;
+    words[places.threads] = slots;
     words[places.scratch] = scratch;
     words[places.scratchBytes] = scratchBytes;
     const started = performance.now();
@@ -108,9 +109,9 @@ export class Threads implements Team {
       const worker = kernels.busyWorker(queue, slots - 1, LOOKS);
       if (worker === 0) return;
       if (performance.now() - finished < patience) continue;
-      const tile = this.#slot(worker)[jobQueue.integers.tile]!;
+      const slot = this.#slot(worker);
       this.#lose(worker, `worker ${worker} did not finish a tile in ${Math.round(patience)} ms and was ended`);
-      kernels.computeTile(queue, 0, tile);
+      for (let tile = slot[places.tile]!; tile >= slot[places.last]!; tile--) kernels.computeTile(queue, 0, tile);
     }
   }
 
@@ -132,7 +133,7 @@ export class Threads implements Team {
   }
 
   #slot(index: number): Int32Array {
-    return this.#words(this.#queue + index * SLOT_BYTES, 2);
+    return this.#words(this.#queue + index * SLOT_BYTES, jobQueue.words);
   }
 
   #words(address: number, length: number): Int32Array {
