@@ -40,10 +40,10 @@ function halfValues<T>(P: AttentionParameters, value: usize, n: i32, weights: us
   else sumHalves<T>(value, P.valueRow, n, P.valueDim, weights, outputs, one, bias);
 }
 
-/** Address of keys, or values, [first, last) of slice s as the products read them. */
-export function blockAt(P: AttentionParameters, W: Workspace, s: i32, first: i32, last: i32, values: bool): usize {
-  const b = s / P.keyHeads;
-  const head = s % P.keyHeads;
+/** Address of keys, or values, [first, last) of one head as the products read them. */
+export function blockAt(
+  P: AttentionParameters, W: Workspace, b: i32, head: i32, first: i32, last: i32, values: bool,
+): usize {
   if (quantised(P.keyDtype) || directHalves(P)) {
     return values
       ? firstRow(P, b, first, P.value + <usize>head * P.valueHead, P.valueBatch, P.valueRow)

@@ -47,9 +47,12 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   const splits = splitsOf(P);
   const heads = headsTogether(P);
   const slice = (tile / splits) * heads;
+  const b = slice / P.keyHeads;
+  const head0 = slice % P.keyHeads;
   const rows = P.groups * P.queryLength;
   const together = rowsTogether(P);
   const unitStep = unitBytes(P);
+  const weights = weightsOf(P, 0);
   const recordStep = <usize>splits * recordBytes(P);
   const records = recordsOf(P, W, slice) + <usize>(tile % splits) * recordBytes(P);
   let unit = W.end;
@@ -67,7 +70,7 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   const end = min(from + SPLIT_KEYS, highest(W.high, LANES) + 1);
   for (let block = from; block < end; block += step) {
     // What lies between the pinned keys and `begin` is not looked at
-    if ((block + step <= begin && block >= P.pinned) || !pagePresent(P, slice / P.keyHeads, block)) continue;
+    if ((block + step <= begin && block >= P.pinned) || !pagePresent(P, b, block)) continue;
     // A quantised page is read from its start
     const first = quantised(P.keyDtype) ? block : firstKey(P, block, begin);
     const last = lastKey(P, first, min(block + step, end), begin);
@@ -75,10 +78,10 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
     for (let stage = KEYS; stage <= VALUES; stage++) {
       unit = W.end;
       record = records;
-      for (let head = slice; head < slice + heads; head++) {
-        const at: usize = stage == SOFTMAX ? 0 : blockAt(P, W, head, first, last, stage == VALUES);
+      for (let head = head0; head < head0 + heads; head++) {
+        const at: usize = stage == SOFTMAX ? 0 : blockAt(P, W, b, head, first, last, stage == VALUES);
         for (let row = 0; row < rows; row += together, unit += unitStep, record += recordStep) {
-          W.scores = weightsOf(P, unit);
+          W.scores = unit + weights;
           if (stage == KEYS) readKeys(P, W, unit, at, last - first);
           else if (stage == SOFTMAX) scoresToWeights(P, W, record, row, first, last);
           else readValues(P, W, unit, record, at, last - first);
