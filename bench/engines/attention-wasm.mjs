@@ -51,11 +51,11 @@ function optionsOf(workload) {
   return { ...options, blockMask: createBlockMask(attends, { queryLength: queries, keyLength: keys }) };
 }
 
-function fromHost(engine, tensors, options) {
+function fromHost(engine, [query, key, value], options) {
   let output;
   return {
     run() {
-      output = engine.attention(...tensors, options).output.data;
+      output = engine.attention(query, key, value, options).output.data;
     },
     check() {
       this.run();
@@ -65,13 +65,13 @@ function fromHost(engine, tensors, options) {
 }
 
 function resident(engine, host, options) {
-  const tensors = host.map((tensor) => engine.tensor(tensor));
+  const [query, key, value] = host.map((tensor) => engine.tensor(tensor));
   return {
     run() {
-      engine.attention(...tensors, options).output.dispose();
+      engine.attention(query, key, value, options).output.dispose();
     },
     check() {
-      const { output } = engine.attention(...tensors, options);
+      const { output } = engine.attention(query, key, value, options);
       const { data } = output.toHost();
       output.dispose();
       return data;
