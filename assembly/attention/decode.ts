@@ -112,7 +112,7 @@ function scoresToWeights(P: AttentionParameters, W: Workspace, record: usize, ro
   const end = scores + (<usize>vectors << 4);
   const bounds = <usize>row << 2;
   const low = four ? v128.load(W.low) : v128.load_splat<i32>(W.low + bounds);
-  // Vectors are whole: what they hold past the last key is masked too
+  // Vectors are whole: what they hold past the last key is masked too. Past those, what quantised keys left there is zero
   const final = i32x4.splat(last - 1);
   const high = i32x4.min_s(four ? v128.load(W.high) : v128.load_splat<i32>(W.high + bounds), final);
   const step = i32x4.splat(four ? 1 : 4);

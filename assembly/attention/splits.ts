@@ -60,7 +60,7 @@ export function weightsOf(P: AttentionParameters, unit: usize): usize {
 }
 
 export function unitBytes(P: AttentionParameters): usize {
-  return weightsOf(P, 0) + bytesOf(P, blockLength(P) + 8);
+  return weightsOf(P, 0) + bytesOf(P, blockLength(P));
 }
 
 /** Records that so many slices have for each split. */
