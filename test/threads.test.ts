@@ -76,7 +76,8 @@ test("workers do take tiles", async () => {
   const engine = await load({ threads: 2, workerFactory: factory });
   const x = tensor(generator(3), 8, 600, 64);
   let taken = 0;
-  for (let call = 0; call < 10; call++) {
+  // On a loaded machine the worker may come too late for a call
+  for (let call = 0; call < 300 && taken <= 0; call++) {
     engine.attention(x, x, x);
     // The second word of slot 1: the last tile that worker 1 took
     taken = Math.max(taken, new Int32Array(job.memory!.buffer, job.queue!, 32)[17]!);
@@ -119,7 +120,7 @@ test("a worker that cannot be made is a reason, not an error", () => {
 });
 
 test("a worker that hangs with tiles it took: the call ends, with the same bits", async () => {
-  // It takes three tiles as `takeTiles` would, and finishes none
+  // It takes up to three tiles as `takeTiles` would, and finishes none
   const program = `const { workerData: { memory, queue, places } } = require("node:worker_threads");
     const words = new Int32Array(memory.buffer, queue, 32);
     for (;;) {
@@ -129,8 +130,8 @@ test("a worker that hangs with tiles it took: the call ends, with the same bits"
       Atomics.store(words, 16, state);
       if (Atomics.load(words, places.state) !== state) continue;
       const tile = words[places.tiles] - 1 - Atomics.add(words, places.next, 3);
-      if (tile < 2) continue;
-      Atomics.store(words, 16 + places.last, tile - 2);
+      if (tile < 0) continue;
+      Atomics.store(words, 16 + places.last, Math.max(0, tile - 2));
       Atomics.store(words, 16 + places.tile, tile);
       Atomics.wait(words, 31, words[31]);
     }`;
