@@ -3,7 +3,7 @@
 import type { CallScope, Core } from "./engine/core.js";
 import { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_FLOAT32, MAX_HEAD_DIM } from "./engine/abi.generated.js";
 import { wrongKind, wrongValue } from "./errors.js";
-import { contiguousStrides, elements, showShape } from "./shape.js";
+import { contiguousStrides, elements, extent, isContiguous, showShape } from "./shape.js";
 import {
   type CheckedHostTensor,
   checkHostTensor,
@@ -81,6 +81,13 @@ export function contiguousRows({ name, shape, strides }: Operand): void {
   }
 }
 
+/** Throws unless the elements lie in row-major order without gaps. */
+export function contiguous({ name, shape, strides }: Operand): void {
+  if (!isContiguous(shape, strides)) {
+    throw wrongValue("ERR_SHAPE", `${name} must be contiguous: call contiguous() first`);
+  }
+}
+
 /** Throws unless the operand has exactly this shape; null stands for any size. */
 export function exactShape({ name, shape }: Operand, expected: readonly (number | null)[]): void {
   const fits = shape.length === expected.length && expected.every((n, i) => n === null || n === shape[i]);
@@ -114,16 +121,10 @@ export function placeFloat32(scope: CallScope, argument: Operand): number {
   const code = floatCode(argument);
   const address = place(scope, argument);
   if (code === DTYPE_FLOAT32) return address;
-  const extent = extentOf(argument);
-  const wide = scope.allocate(extent * 4);
-  scope.core.kernels.widenRow(address, wide, extent, code);
+  const reach = extent(argument);
+  const wide = scope.allocate(reach * 4);
+  scope.core.kernels.widenRow(address, wide, reach, code);
   return wide;
-}
-
-/** One past the last element that the strides reach. */
-function extentOf({ shape, strides }: Operand): number {
-  if (elements(shape) === 0) return 0;
-  return shape.reduce((sum, size, i) => sum + (size - 1) * strides[i]!, 1);
 }
 
 /** The operand's elements in an array of the host. */

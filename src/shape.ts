@@ -28,6 +28,11 @@ export function isContiguous(shape: readonly number[], strides: readonly number[
   return true;
 }
 
+/** One past the last element that the strides reach. */
+export function extent({ shape, strides }: { shape: readonly number[]; strides: readonly number[] }): number {
+  return elements(shape) && shape.reduce((sum, size, i) => sum + (size - 1) * strides[i]!, 1);
+}
+
 export function showShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }

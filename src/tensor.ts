@@ -11,7 +11,7 @@ import {
   type HostData,
   type HostTensor,
 } from "./host-tensor.js";
-import { contiguousStrides, elements, isContiguous, showShape } from "./shape.js";
+import { contiguousStrides, elements, extent, isContiguous, showShape } from "./shape.js";
 
 /** Memory shared by the views of one tensor, freed with the last of them. */
 class Storage {
@@ -122,9 +122,7 @@ export class Tensor {
   /** Element `index` along one axis, which the result no longer has. */
   select(axis: number, index: number): Tensor {
     const size = this.#axis(axis);
-    if (!Number.isInteger(index) || index < 0 || index >= size) {
-      throw wrongValue("ERR_VALUE", `index must be an integer from 0 to ${size - 1}: got ${show(index)}`);
-    }
+    checkPlace("index", index, size - 1);
     const without = (list: readonly number[]) => list.filter((_, i) => i !== axis);
     return this.#view(without(this.shape), without(this.strides), this.#offset + index * this.strides[axis]!);
   }
@@ -132,19 +130,14 @@ export class Tensor {
   /** The same elements with an axis of size 1 inserted at `axis`. */
   unsqueeze(axis: number): Tensor {
     this.#check("tensor");
-    if (!Number.isInteger(axis) || axis < 0 || axis > this.shape.length) {
-      throw wrongValue("ERR_VALUE", `axis must be an integer from 0 to ${this.shape.length}: got ${show(axis)}`);
-    }
+    checkPlace("axis", axis, this.shape.length);
     return this.#view([...this.shape].toSpliced(axis, 0, 1), [...this.strides].toSpliced(axis, 0, 0), this.#offset);
   }
 
   #axis(axis: number): number {
     this.#check("tensor");
-    const size = Number.isInteger(axis) ? this.shape[axis] : undefined;
-    if (size === undefined) {
-      throw wrongValue("ERR_VALUE", `axis must be an integer from 0 to ${this.shape.length - 1}: got ${show(axis)}`);
-    }
-    return size;
+    checkPlace("axis", axis, this.shape.length - 1);
+    return this.shape[axis]!;
   }
 
   /** The same elements in another shape; only of a contiguous tensor. */
@@ -173,11 +166,9 @@ export class Tensor {
     const { address, shape, dtype } = this;
     const { buffer } = this.core.memory.memory;
     if (isContiguous(shape, this.strides)) return hostCopy(buffer, address, shape, dtype);
-    // One past the last element that the strides reach
-    const extent = shape.reduce((sum, size, i) => sum + (size - 1) * this.strides[i]!, 1);
     const Kind = HOST_ARRAYS[dtype];
     const data = new Kind(elements(shape));
-    gather(new Kind(buffer, address, extent), shape, this.strides, data);
+    gather(new Kind(buffer, address, extent(this)), shape, this.strides, data);
     return { data, shape: [...shape], dtype };
   }
 
@@ -189,6 +180,12 @@ export class Tensor {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+function checkPlace(name: string, value: unknown, most: number): void {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > most) {
+    throw wrongValue("ERR_VALUE", `${name} must be an integer from 0 to ${most}: got ${show(value)}`);
   }
 }
 

@@ -68,7 +68,9 @@ export async function buildPackage(common) {
     written.add(name);
     const renamed = text.replace(/chunk-[A-Z0-9]+\.js/g, (chunk) => names.get(chunk));
     // No chunk has side effects: imports for their sake are not needed, and bundlers warn of them
-    await place(`build/${name}`, renamed.replace(/import"\.\/[\w-]+\.js";/g, ""));
+    const needed = renamed.replace(/import"\.\/[\w-]+\.js";/g, "");
+    // The text of the builds last: gzip then looks back on the code in one piece
+    await place(`build/${name}`, needed.replace(/^(import[^;]*"\.\/builds\.js";)((?:import[^;]*;)+)/, "$2$1"));
   }
   for (const name of Object.keys(entryPoints)) {
     if (WITHOUT_REQUIRE.includes(name)) continue;

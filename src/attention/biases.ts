@@ -4,7 +4,17 @@ import type { CallScope, Core } from "../engine/core.js";
 import type { Fields } from "../engine/kernels.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { boolean, integer, integers, knownOptions } from "../checks.js";
-import { exactShape, floatCode, hostData, type Operand, operand, place, placeFloat32 } from "../operand.js";
+import {
+  contiguous,
+  contiguousRows,
+  exactShape,
+  floatCode,
+  hostData,
+  type Operand,
+  operand,
+  place,
+  placeFloat32,
+} from "../operand.js";
 import { broadcastStrides, flattenAxes, showShape } from "../shape.js";
 import { BlockMask } from "./block-mask.js";
 import type { AttentionOptions, BucketedBias, Segments } from "./options.js";
@@ -40,17 +50,9 @@ export function checkBiases(core: Core, options: AttentionOptions, sizes: Sizes)
   add("bias", checkBias);
   add("segments", checkSegments);
   add("blockMask", checkBlockMask);
-  add("alibiSlopes", (core, value, { heads }) => {
-    const slopes = operand(core, "alibiSlopes", value);
-    exactShape(slopes, [heads]);
-    return placeVector(slopes, "alibiSlopes");
-  });
+  add("alibiSlopes", checkPerHead("alibiSlopes"));
   add("relativeBias", checkRelativeBias);
-  add("sinks", (core, value, { heads }) => {
-    const sinks = operand(core, "sinks", value);
-    exactShape(sinks, [heads]);
-    return placeVector(sinks, "sinks");
-  });
+  add("sinks", checkPerHead("sinks"));
   return placements;
 }
 
@@ -94,13 +96,16 @@ function checkBias(core: Core, value: unknown, sizes: Sizes): Placement {
   };
 }
 
-function placeVector(vector: Operand, field: "alibiSlopes" | "sinks"): Placement {
-  floatCode(vector);
-  if (vector.shape[0] !== 1 && vector.strides[0] !== 1) {
-    throw wrongValue("ERR_SHAPE", `${vector.name} must be contiguous: call contiguous() first`);
-  }
-  return (scope, fields) => {
-    fields[field] = placeFloat32(scope, vector);
+/** [H] */
+function checkPerHead(name: "alibiSlopes" | "sinks") {
+  return (core: Core, value: unknown, { heads }: Sizes): Placement => {
+    const vector = operand(core, name, value);
+    exactShape(vector, [heads]);
+    floatCode(vector);
+    contiguous(vector);
+    return (scope, fields) => {
+      fields[name] = placeFloat32(scope, vector);
+    };
   };
 }
 
@@ -171,9 +176,7 @@ function checkRelativeBias(core: Core, value: unknown, sizes: Sizes): Placement 
       `relativeBias.shape must be [1 or ${sizes.heads}, 2R + 1], or give T5's buckets as { table }: got [${bias.shape.join(", ")}]`,
     );
   }
-  if (bias.strides[1] !== 1 && width !== 1) {
-    throw wrongValue("ERR_SHAPE", "the last axis of relativeBias must be contiguous: call contiguous() first");
-  }
+  contiguousRows(bias);
   return (scope, fields) => {
     fields.relativeBias = placeFloat32(scope, bias);
     fields.relativeHead = heads === 1 ? 0 : bias.strides[0]! * 4;

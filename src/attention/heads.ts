@@ -23,7 +23,21 @@ export function checkLayout(layout: unknown): Layout {
   return choice("layout", layout === undefined ? "BHSD" : layout, ["BHSD", "BSHD"]);
 }
 
+/** Which axis has the heads, of more than two, and which the sequence. */
+function axesOf(rank: number, layout: Layout) {
+  const swapped = layout === "BSHD" && rank > 2;
+  return { heads: swapped ? rank - 2 : rank - 3, length: swapped ? rank - 3 : rank - 2 };
+}
+
+/** As `readAxes`, of what attention takes: heads of a size that its kernels can hold. */
 export function readHeads(argument: Operand, layout: Layout): Heads {
+  const heads = readAxes(argument, layout);
+  headSize(`${argument.name}.shape[${argument.shape.length - 1}]`, heads.dim);
+  return heads;
+}
+
+/** Throws unless there are a sequence and channels that lie side by side. */
+export function readAxes(argument: Operand, layout: Layout): Heads {
   const { name, shape, strides, dtype } = argument;
   const rank = shape.length;
   if (rank < 2) {
@@ -31,21 +45,18 @@ export function readHeads(argument: Operand, layout: Layout): Heads {
   }
   floatCode(argument);
   contiguousRows(argument);
-  headSize(`${name}.shape[${rank - 1}]`, shape[rank - 1]!);
   const bytes = ELEMENT_BYTES[dtype];
-  const sequenceAxis = layout === "BHSD" || rank === 2 ? rank - 2 : rank - 3;
-  const headAxis = layout === "BHSD" ? rank - 3 : rank - 2;
-  const lead = Math.max(0, rank - 3);
-  const [batch, batchStride] = flattenAxes(name, shape.slice(0, lead), strides.slice(0, lead));
+  const axis = axesOf(rank, layout);
+  const [batch, batchStride] = flattenAxes(name, shape.slice(0, -3), strides.slice(0, -3));
   return {
     operand: argument,
     batch,
-    heads: rank === 2 ? 1 : shape[headAxis]!,
-    length: shape[sequenceAxis]!,
+    heads: rank === 2 ? 1 : shape[axis.heads]!,
+    length: shape[axis.length]!,
     dim: shape[rank - 1]!,
     batchStride: batchStride * bytes,
-    headStride: rank === 2 ? 0 : strides[headAxis]! * bytes,
-    rowStride: strides[sequenceAxis]! * bytes,
+    headStride: rank === 2 ? 0 : strides[axis.heads]! * bytes,
+    rowStride: strides[axis.length]! * bytes,
   };
 }
 
@@ -68,10 +79,7 @@ export function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layo
       );
     }
   }
-  const axis = {
-    heads: layout === "BHSD" ? rank - 3 : rank - 2,
-    length: layout === "BHSD" || rank === 2 ? rank - 2 : rank - 3,
-  };
+  const axis = axesOf(rank, layout);
   if (key.dim !== query.dim) mismatch("key", rank - 1, `equal query.shape[${rank - 1}]`, query.dim, key.dim);
   if (value.length !== key.length) {
     mismatch("value", axis.length, `equal key.shape[${axis.length}]`, key.length, value.length);
@@ -83,8 +91,8 @@ export function checkShapes(query: Heads, key: Heads, value: Heads, layout: Layo
     mismatch("key", axis.heads, `divide query.shape[${axis.heads}]`, `a divisor of ${query.heads}`, key.heads);
   }
   for (const other of [key, value]) {
-    const lead = showShape(query.operand.shape.slice(0, Math.max(0, rank - 3)));
-    const got = showShape(other.operand.shape.slice(0, Math.max(0, rank - 3)));
+    const lead = showShape(query.operand.shape.slice(0, -3));
+    const got = showShape(other.operand.shape.slice(0, -3));
     if (got === lead || other.batch === 1) continue;
     if (rank === 4) {
       mismatch(other.operand.name, 0, "equal query.shape[0], or be 1", query.batch, other.batch);

@@ -158,7 +158,7 @@ export function planQuery(
   const rank = query.operand.shape.length;
   const outputShape = query.operand.shape.with(-1, keys.valueDim);
   const weightsShape = (heads: number, rows: number): number[] => {
-    const lead = query.operand.shape.slice(0, Math.max(0, rank - 3));
+    const lead = query.operand.shape.slice(0, -3);
     return rank === 2 ? [rows, keys.length] : [...lead, heads, rows, keys.length];
   };
   return {
@@ -221,7 +221,7 @@ function placeItems(scope: CallScope, items: Int32Array): number {
 
 function scoresShape(query: Heads, keyLength: number): number[] {
   const { shape } = query.operand;
-  const lead = shape.slice(0, Math.max(0, shape.length - 3));
+  const lead = shape.slice(0, -3);
   return [...(lead.length === 0 ? [1] : lead), query.heads, query.length, keyLength];
 }
 

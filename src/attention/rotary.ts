@@ -2,9 +2,9 @@
 import { rotaryParameters } from "../engine/abi.generated.js";
 import type { CallScope, Core } from "../engine/core.js";
 import { wrongValue } from "../errors.js";
-import { boolean, choice, finite, integer, integers, knownOptions } from "../checks.js";
+import { boolean, finite, integer, integers, knownOptions } from "../checks.js";
 import {
-  contiguousRows,
+  contiguous,
   exactShape,
   floatCode,
   hostData,
@@ -14,10 +14,10 @@ import {
   place,
   Result,
 } from "../operand.js";
-import { contiguousStrides, flattenAxes, isContiguous, showShape } from "../shape.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
 import { Tensor } from "../tensor.js";
 import { cosSin, exp, log } from "./elementary.js";
+import { checkLayout, packedStrides, readAxes } from "./heads.js";
 import type { AnyTensor } from "./options.js";
 
 export interface RotaryOptions {
@@ -69,29 +69,16 @@ export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, optio
 
 /** Checks everything; what it returns places the input and writes it, rotated and packed, to an address. */
 export function planRotary(core: Core, x: Operand, options: RotaryOptions): (scope: CallScope, output: number) => void {
-  const dtype = floatCode(x);
-  contiguousRows(x);
-  const { shape, strides } = x;
-  const rank = shape.length;
-  if (rank < 2)
-    throw wrongValue("ERR_SHAPE", `${x.name}.shape must have at least 2 axes, [S, D]: got ${showShape(shape)}`);
-  const swapped =
-    choice("layout", options.layout === undefined ? "BHSD" : options.layout, ["BHSD", "BSHD"]) === "BSHD" && rank > 2;
-  const sequence = swapped ? rank - 3 : rank - 2;
-  const head = swapped ? rank - 2 : rank - 3;
-  const lead = Math.max(0, rank - 3);
-  const [batch, batchStride] = flattenAxes(x.name, shape.slice(0, lead), strides.slice(0, lead));
-  const length = shape[sequence]!;
-  const heads = rank === 2 ? 1 : shape[head]!;
-  const headDim = shape[rank - 1]!;
+  const layout = checkLayout(options.layout);
+  const axes = readAxes(x, layout);
+  const { batch, heads, length, dim: headDim } = axes;
   const rotaryDim = options.rotaryDim === undefined ? headDim : integer("rotaryDim", options.rotaryDim, 2, headDim);
   if (rotaryDim % 2 !== 0) throw wrongValue("ERR_VALUE", `rotaryDim must be even: got ${rotaryDim}`);
   const interleaved = options.interleaved !== undefined && boolean("interleaved", options.interleaved);
   const tables = checkTables(core, options, batch, length, rotaryDim);
 
   return (scope, output) => {
-    const bytes = ELEMENT_BYTES[x.dtype];
-    const packed = contiguousStrides(shape).map((stride) => stride * bytes);
+    const packed = packedStrides(axes, headDim, layout, ELEMENT_BYTES[x.dtype]);
     const parameters = scope.block(rotaryParameters, {
       batch,
       heads,
@@ -99,15 +86,15 @@ export function planRotary(core: Core, x: Operand, options: RotaryOptions): (sco
       headDim,
       rotaryDim,
       interleaved: interleaved ? 1 : 0,
-      dtype,
+      dtype: floatCode(x),
       input: place(scope, x),
-      inputBatch: batchStride * bytes,
-      inputHead: rank === 2 ? 0 : strides[head]! * bytes,
-      inputRow: strides[sequence]! * bytes,
+      inputBatch: axes.batchStride,
+      inputHead: axes.headStride,
+      inputRow: axes.rowStride,
       output,
-      outputBatch: heads * length * headDim * bytes,
-      outputHead: rank === 2 ? 0 : packed[head]!,
-      outputRow: packed[sequence]!,
+      outputBatch: packed.batch,
+      outputHead: packed.head,
+      outputRow: packed.row,
       ...tables.place(scope),
       cacheBatch: tables.batchStride * 4,
       cacheRow: tables.rowStride * 4,
@@ -137,9 +124,7 @@ function checkTables(core: Core, options: RotaryOptions, batch: number, length: 
   const sin = operand(core, "sin", options.sin);
   for (const table of [cos, sin]) {
     floatCode(table);
-    if (!isContiguous(table.shape, table.strides)) {
-      throw wrongValue("ERR_SHAPE", `${table.name} must be contiguous: call contiguous() first`);
-    }
+    contiguous(table);
   }
   exactShape(sin, cos.shape);
   const place = (scope: CallScope) => ({ cos: placeFloat32(scope, cos), sin: placeFloat32(scope, sin) });

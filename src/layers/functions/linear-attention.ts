@@ -101,7 +101,7 @@ function checkInputs(inputs: readonly Operand[], layout: Layout) {
 }
 
 /** The axes before heads, tokens and channels. */
-const leadOf = ({ operand: { shape } }: Heads) => shape.slice(0, Math.max(0, shape.length - 3));
+const leadOf = ({ operand: { shape } }: Heads) => shape.slice(0, -3);
 
 /** Byte strides of decay or beta over batch, heads and tokens, 0 where it repeats; and whether it has channels. */
 function readSteps(argument: Operand, query: Heads, key: Heads, layout: Layout) {
