@@ -7,14 +7,14 @@ import { consumer, run, tarball, tool, toolPath } from "./workplace.mjs";
 
 /** Most bytes: of each entry point, bundled, minified and gzipped as a consumer would; of the tarball, unpacked. */
 const BUDGETS = {
-  ".": 36_000,
+  ".": 37_500,
   "./slim": 60_000,
   "./onnx": 60_000,
   "./inspect": 60_000,
   "./layers": 60_000,
   "./threads": 60_000,
 };
-const UNPACKED = 800_000;
+const UNPACKED = 820_000;
 /** Everything else in the tarball is one too many. */
 const ALLOWED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
