@@ -1,8 +1,13 @@
 // Kernels that the package's modules do not export by themselves, compiled from the same sources for the micro-benchmarks.
-import { PAGE_KEYS } from "../../assembly/abi";
+import { CACHE_GROUP, DTYPE_INT8, PAGE_KEYS } from "../../assembly/abi";
 import { Additive, distanceTile, SquaredDistance } from "../../assembly/attention/distances";
-import { readQuantised } from "../../assembly/cache/page";
-export { DTYPE_INT8, DTYPE_INT4 } from "../../assembly/abi";
+import {
+  Brain, Half, HALF_BIAS, HALF_BIAS_ROOT, scoreHalfRows, scoreHalves, sumHalfRows, sumHalves,
+} from "../../assembly/attention/halves";
+import { quantise, scoreGroup, sumGroup } from "../../assembly/attention/quantised";
+import { groupBytes, readQuantised, SCALE_BYTES } from "../../assembly/cache/page";
+export { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_INT8, DTYPE_INT4 } from "../../assembly/abi";
+export { scoreRow, scoreRows, sumRow, sumRows as sumValueRows } from "../../assembly/attention/channels";
 export { accumulateValues, scoreTile } from "../../assembly/attention/products";
 export { onlineSoftmax } from "../../assembly/attention/softmax";
 export { sumRows } from "../../assembly/layers/sums";
@@ -25,4 +30,42 @@ export function readChunk(chunk: usize, dim: i32, dtype: i32, values: bool, to: 
   for (let slot = 0; slot < PAGE_KEYS; slot++) {
     readQuantised(chunk, slot, dim, dtype, values, to + (<usize>(slot * dim) << 2));
   }
+}
+
+/** scores f32 [n][1 or 4 rows], key 16-bit [n][D] */
+export function halfScores(query: usize, key: usize, n: i32, D: i32, scores: usize, rows: i32, brain: bool): void {
+  const stride = <usize>D << 1;
+  if (rows > 1) {
+    if (brain) scoreHalfRows<Brain>(query, key, stride, n, D, scores, 1, 1);
+    else scoreHalfRows<Half>(query, key, stride, n, D, scores, 1, HALF_BIAS_ROOT);
+  } else if (brain) scoreHalves<Brain>(query, key, stride, n, D, scores, 1, 1);
+  else scoreHalves<Half>(query, key, stride, n, D, scores, 1, HALF_BIAS_ROOT);
+}
+
+/** outputs f32 [Dv / 4][1 or 4 rows][4], value 16-bit [n][Dv] */
+export function halfSums(value: usize, n: i32, Dv: i32, weights: usize, outputs: usize, rows: i32, brain: bool): void {
+  const stride = <usize>Dv << 1;
+  if (rows > 1) {
+    if (brain) sumHalfRows<Brain>(value, stride, n, Dv, weights, outputs, 1, 1);
+    else sumHalfRows<Half>(value, stride, n, Dv, weights, outputs, 1, HALF_BIAS);
+  } else if (brain) sumHalves<Brain>(value, stride, n, Dv, weights, outputs, 1, 1);
+  else sumHalves<Half>(value, stride, n, Dv, weights, outputs, 1, HALF_BIAS);
+}
+
+/** scores f32 [64] = i16 [D] times one chunk of keys. */
+export function int8Scores(query: usize, chunk: usize, D: i32, scores: usize): void {
+  for (let c = 0; c < D; c += CACHE_GROUP, query += 64, chunk += groupBytes(DTYPE_INT8)) {
+    scoreGroup(query, f32x4.splat(1), chunk + SCALE_BYTES, chunk, PAGE_KEYS, scores);
+  }
+}
+
+/** outputs f32 [D] += i16 [64] times one chunk of values. */
+export function int8Sums(chunk: usize, pairs: usize, D: i32, outputs: usize): void {
+  for (let c = 0; c < D; c += CACHE_GROUP, outputs += 128, chunk += groupBytes(DTYPE_INT8)) {
+    sumGroup(chunk + SCALE_BYTES, pairs, pairs + PAGE_KEYS * 2, f32x4.splat(1), outputs);
+  }
+}
+
+export function int8Weights(weights: usize, scales: usize, n: i32, products: usize, to: usize): void {
+  quantise(weights, scales, n, products, to);
 }
