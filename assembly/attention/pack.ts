@@ -1,5 +1,5 @@
 // Moving tensors into the shape the micro-kernels read, and results back.
-import { AttentionParameters, DTYPE_FLOAT32, LANES, PAGE_KEYS, SIMILARITY_COSINE } from "../abi";
+import { AttentionParameters, DTYPE_FLOAT32, PAGE_KEYS, SIMILARITY_COSINE } from "../abi";
 import { pageAt, quantised, readQuantised } from "../cache/page";
 import { elementShift, narrowRow, widenRow } from "../simd/convert";
 import { keysInPlace, paddedValueDim, valuesInPlace, Workspace } from "./workspace";
