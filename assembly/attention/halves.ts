@@ -127,8 +127,8 @@ export function scoreHalfRows<T>(
     let k0 = key & ~1;
     let k1 = k0 + (pair ? stride : 0);
     for (let q = query & ~15; q < end; q += 128) {
-      let x = type.even(v128.load(k0), c, m);
-      let y = type.even(v128.load(k1), c, m);
+      const x = type.even(v128.load(k0), c, m);
+      const y = type.even(v128.load(k1), c, m);
       let row = v128.load(q);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
@@ -141,9 +141,15 @@ export function scoreHalfRows<T>(
       row = v128.load(q, 48);
       a3 = madd(x, row, a3);
       b3 = madd(y, row, b3);
-      x = type.odd(v128.load(k0), m);
-      y = type.odd(v128.load(k1), m);
-      row = v128.load(q, 64);
+      k0 += 16;
+      k1 += 16;
+    }
+    k0 = key & ~1;
+    k1 = k0 + (pair ? stride : 0);
+    for (let q = query & ~15; q < end; q += 128) {
+      const x = type.odd(v128.load(k0), m);
+      const y = type.odd(v128.load(k1), m);
+      let row = v128.load(q, 64);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
       row = v128.load(q, 80);
