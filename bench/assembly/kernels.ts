@@ -4,12 +4,24 @@ import { Additive, distanceTile, SquaredDistance } from "../../assembly/attentio
 import {
   Brain, Half, HALF_BIAS, HALF_BIAS_ROOT, scoreHalfRows, scoreHalves, sumHalfRows, sumHalves,
 } from "../../assembly/attention/halves";
+import { addRows, BiasRows, MaskRows } from "../../assembly/attention/mask-rows";
 import { quantise, scoreGroup, sumGroup } from "../../assembly/attention/quantised";
+import { Workspace } from "../../assembly/attention/workspace";
 import { groupBytes, readQuantised, SCALE_BYTES } from "../../assembly/cache/page";
 export { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_INT8, DTYPE_INT4 } from "../../assembly/abi";
+export { blockAt, packRows as packQueryRows, readKeys, readValues } from "../../assembly/attention/blocks";
 export { scoreRow, scoreRows, sumRow, sumRows as sumValueRows } from "../../assembly/attention/channels";
+export { attentionForward, attentionScratch, attentionTiles } from "../../assembly/attention/forward";
 export { accumulateValues, scoreTile } from "../../assembly/attention/products";
+export { describeRows } from "../../assembly/attention/rows";
 export { onlineSoftmax } from "../../assembly/attention/softmax";
+export { attentionFinish, attentionPartials } from "../../assembly/attention/splits";
+export { openWorkspace } from "../../assembly/attention/workspace";
+export { cacheAppend } from "../../assembly/cache/transfer";
+export {
+  packColumns, packImage, packRows as packPanels, packTiles, packTransposedTiles,
+} from "../../assembly/gemm/pack";
+export { multiplyRow, multiplyTile, tileRows } from "../../assembly/gemm/tiles";
 export { sumRows } from "../../assembly/layers/sums";
 export { narrowRow, widenRow } from "../../assembly/simd/convert";
 export { storeExpConstants } from "../../assembly/simd/math";
@@ -68,4 +80,18 @@ export function int8Sums(chunk: usize, pairs: usize, D: i32, outputs: usize): vo
 
 export function int8Weights(weights: usize, scales: usize, n: i32, products: usize, to: usize): void {
   quantise(weights, scales, n, products, to);
+}
+
+/** W.biases f32 [n][8] += f32, of the 8 queries from r on. */
+export function addBiasRows(
+  W: Workspace, r: i32, base: usize, headStride: usize, rowStride: usize, keyStride: usize, begin: i32, n: i32,
+): void {
+  addRows<BiasRows>(W, r, base, headStride, rowStride, keyStride, begin, n);
+}
+
+/** The same, -Infinity where u8 is 0. */
+export function addMaskRows(
+  W: Workspace, r: i32, base: usize, headStride: usize, rowStride: usize, keyStride: usize, begin: i32, n: i32,
+): void {
+  addRows<MaskRows>(W, r, base, headStride, rowStride, keyStride, begin, n);
 }

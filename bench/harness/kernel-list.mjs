@@ -1,37 +1,19 @@
-// Kernels that have a micro-benchmark: bench/ and assembly/ have files of the same stem.
-export const KERNEL_FILES = {
-  products: "attention/products",
-  distances: "attention/distances",
-  softmax: "attention/softmax",
-  forward: "attention/forward",
-  decode: "attention/decode",
-  channels: "attention/channels",
-  halves: "attention/halves",
-  quantised: "attention/quantised",
-  pack: "attention/pack",
-  scores: "attention/scores",
-  masks: "attention/masks",
-  weights: "attention/weights",
-  statistics: "attention/statistics",
-  merge: "attention/merge",
-  page: "cache/page",
-  quantise: "cache/quantise",
-  transfer: "cache/transfer",
-  gemm: "gemm/gemm",
-  normalization: "layers/normalization",
-  activations: "layers/activations",
-  convolution: "layers/convolution",
-  pooling: "layers/pooling",
-  recurrent: "layers/recurrent",
-  copies: "layers/copies",
-  rotary: "layers/rotary",
-  sums: "layers/sums",
-  "linear-attention": "layers/linear-attention",
-  "causal-convolution": "layers/causal-convolution",
-  math: "simd/math",
-  "error-function": "simd/error-function",
-  convert: "simd/convert",
-  workers: "parallel/workers",
-};
+// The kernels, each with a micro-benchmark: bench/ has a file of the same stem for every one of assembly/.
+import { readdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
+
+/** Exports and the ABI. */
+const DECLARATIONS = ["index", "abi"];
+
+const files = readdirSync("assembly", { recursive: true })
+  .filter((file) => file.endsWith(".ts") && dirname(file) !== "." && !DECLARATIONS.includes(basename(file, ".ts")))
+  .map((file) => file.slice(0, -".ts".length))
+  .sort();
+const stems = files.map((file) => basename(file));
+
+/** Paths by name: the stem, or the path itself where two have the same stem. */
+export const KERNEL_FILES = Object.fromEntries(
+  files.map((file, i) => [stems.indexOf(stems[i]) === stems.lastIndexOf(stems[i]) ? stems[i] : file, file]),
+);
 
 export const KERNELS = Object.keys(KERNEL_FILES);

@@ -85,7 +85,7 @@ function reasonOf({ problem, offered }) {
 
 /** Of a kernel's case: its share of its limit, and its best sample in its unit; times are the better the smaller. */
 export function kernelFigures({ value, unit, limit, median, min }) {
-  const isRate = unit !== "ns/element";
+  const isRate = !unit.startsWith("ns/");
   return {
     best: isRate ? (value * median) / min : (value * min) / median,
     share: limit === undefined ? undefined : isRate ? value / limit : limit / value,
