@@ -1,7 +1,7 @@
 // Attention of few queries over many keys, at the speed of memory: up to 4 rows (G * Sq) share a key head, its keys and
 // values are read once, and lanes are channels instead of queries.
 //
-// A tile is a split of SPLIT_KEYS keys of one key head, or, in the pages of a cache, of all: a page is read from its start to
+// A tile is a split of the keys of one key head, or, in the pages of a cache, of all: a page is read from its start to
 // its end, since hardware prefetches long runs only (docs/kernels.md). Splits follow the shape, so the bits are the same
 // for any number of threads. Each leaves unnormalised outputs, maximum and sum in records, which splits.ts merges
 // (Flash-Decoding: Dao et al. 2023).
@@ -15,7 +15,7 @@ import { describeRows, firstKey, highest, lastKey, lowest } from "./rows";
 import { applySteps, scaledLate, softmaxFactor } from "./scores";
 import { probabilities } from "./softmax";
 import {
-  finishSlice, headsTogether, raise, recordBytes, recordsOf, rowsTogether, SPLIT_KEYS, splitsOf, startRecord, unitBytes, weightsOf,
+  finishTile, headsTogether, raise, recordBytes, rowsTogether, splitKeys, splitsOf, startRecord, tileRecords, unitBytes, weightsOf,
 } from "./splits";
 import { keysInPlace, Workspace } from "./workspace";
 
@@ -53,8 +53,8 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   const together = rowsTogether(P);
   const unitStep = unitBytes(P);
   const weights = weightsOf(P, 0);
-  const recordStep = <usize>splits * recordBytes(P);
-  const records = recordsOf(P, W, slice) + <usize>(tile % splits) * recordBytes(P);
+  const recordStep = recordBytes(P);
+  const records = tileRecords(P, W);
   let unit = W.end;
   let record = records;
   for (let row = 0; row < heads * rows; row += together, unit += unitStep, record += recordStep) {
@@ -65,9 +65,10 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
 
   describeFew(P, W, slice, 0, rows);
   const step = blockLength(P);
-  const from = (tile % splits) * SPLIT_KEYS;
+  const keys = splitKeys(P);
+  const from = (tile % splits) * keys;
   const begin = max(from, lowest(W.low, LANES));
-  const end = min(from + SPLIT_KEYS, highest(W.high, LANES) + 1);
+  const end = min(from + keys, highest(W.high, LANES) + 1);
   for (let block = from; block < end; block += step) {
     // What lies between the pinned keys and `begin` is not looked at
     if ((block + step <= begin && block >= P.pinned) || !pagePresent(P, b, block)) continue;
@@ -89,12 +90,12 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
       }
     }
   }
-  if (splits == 1) for (let s = slice; s < slice + heads; s++) finishSlice(P, W, s);
+  finishTile(P, W, slice, tile % splits);
 }
 
 /** Keys visited at once: what lies in one piece, where it can be read in place. */
 export function blockLength(P: AttentionParameters): i32 {
-  return P.pages == 0 && (keysInPlace(P) || directHalves(P)) ? SPLIT_KEYS : MASK_BLOCK;
+  return P.pages == 0 && (keysInPlace(P) || directHalves(P)) ? splitKeys(P) : MASK_BLOCK;
 }
 
 /**

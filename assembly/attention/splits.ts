@@ -3,10 +3,10 @@
 //
 // A slice is a batch item and a key head. Record: m and l f32 [4] each, outputs f32 [Dv / 4][rows][4] with rows 1 or 4; of one
 // row m is in every lane, l is the sum of the lanes. P.partials holds records [B * Hk][rows / rowsTogether][splits]; with
-// one split they stand in the scratch memory of the tile.
+// one split they stay in the scratch memory of the tile.
 // The scratch memory goes on behind the forward's with a unit for each record: the queries, and the weights of a block,
 // f32 [keys][1 or 4 rows]; then the records.
-import { AttentionParameters, TILE_KEYS } from "../abi";
+import { AttentionParameters, MASK_BLOCK } from "../abi";
 import { quantised } from "../cache/page";
 import { narrowRow } from "../simd/convert";
 import { exp2, madd, maximum } from "../simd/math";
@@ -18,15 +18,30 @@ import { scaledLate, softmaxFactor } from "./scores";
 import { NO_MAXIMUM } from "./softmax";
 import { openWorkspace, Workspace } from "./workspace";
 
-/** Keys of one tile, whole blocks: enough that records cost little beside them, few enough that long caches feed all threads. */
-export const SPLIT_KEYS: i32 = 3 * TILE_KEYS;
+/** Keys of one split at least and at most. */
+const LEAST_KEYS: i32 = 512;
+const MOST_KEYS: i32 = 4096;
+/** Splits of all key heads together, where there are keys enough; of a cache, whose heads are read together, a quarter. */
+const SPLITS: i32 = 16;
 /** Where the outputs stand in a record. */
 export const OUTPUTS: usize = 32;
 
+/** Parts of so many keys. */
 // @ts-ignore: decorator
 @inline
+function parts(keys: i32, each: i32): i32 {
+  return (keys + each - 1) / each;
+}
+
+/** As few as feed some threads: where one ends, reading starts anew (docs/kernels.md). */
 export function splitsOf(P: AttentionParameters): i32 {
-  return max(1, (P.keyLength + SPLIT_KEYS - 1) / SPLIT_KEYS);
+  const wanted = parts(SPLITS, P.pages ? 4 : P.keyHeads);
+  return max(1, max(parts(P.keyLength, MOST_KEYS), min(parts(P.keyLength, LEAST_KEYS), wanted)));
+}
+
+/** Keys of one split, whole blocks. */
+export function splitKeys(P: AttentionParameters): i32 {
+  return max(1, parts(P.keyLength, splitsOf(P) * MASK_BLOCK)) * MASK_BLOCK;
 }
 
 /** Key heads of one tile. */
@@ -75,13 +90,30 @@ export function attentionPartials(parameters: usize): usize {
   return splits == 1 || !decodes(P) ? 0 : <usize>(countRecords(P, P.batch * P.keyHeads) * splits) * recordBytes(P);
 }
 
+/** The records of a tile while it is computed, in the order of its slices and their rows. */
+export function tileRecords(P: AttentionParameters, W: Workspace): usize {
+  return W.end + <usize>countRecords(P, headsTogether(P)) * unitBytes(P);
+}
+
 /** The records of slice s: of its first rows all splits, then of the next. */
-export function recordsOf(P: AttentionParameters, W: Workspace, s: i32): usize {
+function recordsOf(P: AttentionParameters, W: Workspace, s: i32): usize {
   const splits = splitsOf(P);
-  const heads = headsTogether(P);
   return splits > 1
     ? P.partials + <usize>(countRecords(P, s) * splits) * recordBytes(P)
-    : W.end + <usize>countRecords(P, heads) * unitBytes(P) + <usize>countRecords(P, s % heads) * recordBytes(P);
+    : tileRecords(P, W) + <usize>countRecords(P, s % headsTogether(P)) * recordBytes(P);
+}
+
+/** Keeps the records of a tile for the merge, or merges at once where no other tile has keys of its rows. */
+export function finishTile(P: AttentionParameters, W: Workspace, slice: i32, split: i32): void {
+  const splits = splitsOf(P);
+  const heads = headsTogether(P);
+  const bytes = recordBytes(P);
+  let from = tileRecords(P, W);
+  if (splits == 1) for (let s = slice; s < slice + heads; s++) finishSlice(P, W, s);
+  else {
+    let to = recordsOf(P, W, slice) + <usize>split * bytes;
+    for (let n = countRecords(P, heads); n > 0; n--, from += bytes, to += <usize>splits * bytes) memory.copy(to, from, bytes);
+  }
 }
 
 /** One past the scratch memory of a tile. */
@@ -143,13 +175,14 @@ export function attentionFinish(parameters: usize, scratch: usize): void {
 }
 
 /** Merges the splits of a slice, and writes its results. */
-export function finishSlice(P: AttentionParameters, W: Workspace, s: i32): void {
+function finishSlice(P: AttentionParameters, W: Workspace, s: i32): void {
   const n = rowsTogether(P);
+  const splits = splitsOf(P);
   let at = recordsOf(P, W, s);
   for (let row = 0; row < P.groups * P.queryLength; row += n) {
     const record = at;
     at += recordBytes(P);
-    for (let split = 1; split < splitsOf(P); split++, at += recordBytes(P)) combine(P, W, record, at);
+    for (let split = 1; split < splits; split++, at += recordBytes(P)) combine(P, W, record, at);
     describeFew(P, W, s, row, n);
     finishRecord(P, W, s / P.keyHeads, n, record);
   }
