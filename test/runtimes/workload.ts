@@ -149,17 +149,17 @@ function* attentionSections(): Generator<[string, Prepare]> {
   for (const dtype of DTYPES) {
     const few = () => {
       const source = new Source(7);
-      const [query, key, value] = [
-        source.tensor([2, 8, 1, 40], dtype),
-        ...[40, 24].map((D) => source.tensor([2, 4, 2100, D], dtype)),
-      ];
+      const queries = [8, 4].map((H) => source.tensor([2, H, 1, 48], dtype));
+      const [key, value] = [48, 32].map((D) => source.tensor([2, 4, 2100, D], dtype)) as [HostTensor, HostTensor];
       const calls: AttentionOptions[] = [
         {},
         { softcap: 4, window: [300, 0], causal: "lower-right" },
         { keyLengths: [0, 1025] },
       ];
       return (engine: Engine) =>
-        calls.flatMap((options) => tensorsIn(engine.attention(query!, key!, value!, { ...options, returnLse: true })));
+        queries.flatMap((query) =>
+          calls.flatMap((options) => tensorsIn(engine.attention(query, key, value, { ...options, returnLse: true }))),
+        );
     };
     yield [`few queries of ${dtype}`, few];
   }
@@ -209,8 +209,9 @@ function* sectionsOf(dtype: DType): Generator<[string, Prepare]> {
 
 /** Caches of every dtype and mode: what they give, and what they read back. */
 function* cacheSections(): Generator<[string, Prepare]> {
+  // Whole vectors of 16-bit floats, and several splits, in one of them
   const modes: Record<string, Partial<KVCacheOptions>> = {
-    linear: { capacity: 400 },
+    linear: { capacity: 2000, headDim: 48, valueDim: 32 },
     ring: { window: 30, pinned: 4, capacity: 129 },
     pages: { pages: 20, rotary: { base: 500 } },
   };
@@ -218,21 +219,23 @@ function* cacheSections(): Generator<[string, Prepare]> {
     for (const [name, mode] of Object.entries(modes)) {
       const prepare = () => {
         const source = new Source(17);
-        const steps = [70, 1, 1, 100, 3].map((n) => ({
-          key: source.tensor([2, 2, n, 34]),
-          value: source.tensor([2, 2, n, 20]),
-          query: source.tensor([2, 4, n, 34]),
+        const { headDim, valueDim } = { headDim: 34, valueDim: 20, ...mode };
+        const steps = [70, 1, 1, 100, 3, ...(name === "linear" ? [900] : [])].map((n) => ({
+          key: source.tensor([2, 2, n, headDim]),
+          value: source.tensor([2, 2, n, valueDim]),
+          query: source.tensor([2, 4, n > 100 ? 1 : n, headDim]),
+          single: source.tensor([2, 2, 1, headDim]),
         }));
         return (engine: Engine) => {
-          const cache = engine.kvCache({ batch: 2, kvHeads: 2, headDim: 34, valueDim: 20, dtype, ...mode });
-          const results = steps.flatMap(({ key, value, query }) => {
+          const cache = engine.kvCache({ batch: 2, kvHeads: 2, headDim, valueDim, dtype, ...mode });
+          const results = steps.flatMap(({ key, value, query, single }) => {
             cache.append(key, value);
             const fork = cache.fork({ items: [1] });
             fork.append(...([key, value].map((x) => firstOfBatch(x)) as [HostTensor, HostTensor]));
             const { output, lse, weights } = cache.attention(query, ASKED);
             const forked = fork.attention(firstOfBatch(query)).output;
             fork.dispose();
-            return [output, lse, weights, forked];
+            return [output, lse, weights, forked, cache.attention(single).output];
           });
           const { key, value } = cache.toHost();
           cache.dispose();
