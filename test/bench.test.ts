@@ -269,6 +269,8 @@ test("options: wrong words are told", () => {
     [["--kernel", "cache"], /no kernel cache: there are all, products/],
     [["--runtime", "workerd"], /no runtime workerd: there are node-20/],
     [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
+    [["--from", "x.json", "--node", "26"], /--from cannot be used with --node/],
+    [["--runtime", "deno", "--node", "26"], /--runtime cannot be used with --node/],
     [["W1"], /too many arguments/],
   ];
   for (const [args, message] of refused) {
@@ -278,6 +280,13 @@ test("options: wrong words are told", () => {
     assert.is(status, 1, args.join(" "));
     assert.match(stderr, message);
   }
+});
+
+test("an earlier run: what is none is told", async () => {
+  const { readRun } = await bench("harness/measure-all.mjs");
+  assert.equal(readRun("test/bench/run.json"), run);
+  for (const path of ["package.json", "README.md"])
+    assert.throws(() => readRun(path), new RegExp(`${path} must be what --json wrote`));
 });
 
 test("micro-benchmarks: every kernel runs on both builds", async () => {
