@@ -113,6 +113,14 @@ test("an engine whose output is wrong is refused before it is timed", async () =
   }
 });
 
+test("a slow first call is not what is timed", async () => {
+  const workload = workloadOf("W6");
+  const rows = rowsToCheck(workload);
+  const reference = referenceOf(workload, inputsOf(workload), rows);
+  const check = () => new Promise((resolve) => setTimeout(() => resolve(reference), 1600));
+  assert.ok((await warmUp({ check, run: () => undefined }, workload, reference, rows)).ms < 100);
+});
+
 test("rounds: slow engines take part in fewer, evenly spread", () => {
   assert.is(roundsWithin(15, 1500, 10, 2), 15);
   assert.is(roundsWithin(15, 1500, 400, 1), 3);
