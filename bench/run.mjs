@@ -1,12 +1,12 @@
 // npm run bench: attention-wasm beside its peers and the limits of the machine. `npm run bench -- --help` lists the options;
 // docs/performance.md tells how it measures and is made from what it measured.
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { setUp } from "../scripts/setup.mjs";
 
 setUp({ quiet: true });
 // Not before: on a fresh checkout set-up installs what these import
 const { readOptions } = await import("./harness/options.mjs");
-const { measureAll } = await import("./harness/measure-all.mjs");
+const { measureAll, readRun } = await import("./harness/measure-all.mjs");
 const { say, quiet } = await import("./harness/progress.mjs");
 const { tableOf } = await import("./report/terminal.mjs");
 
@@ -15,7 +15,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 try {
   // Told now, not after a quarter of an hour
   if (options.json) closeSync(openSync(options.json, "a"));
-  const run = options.from ? JSON.parse(readFileSync(options.from, "utf8")) : await measureAll(options, say);
+  const run = options.from ? readRun(options.from) : await measureAll(options, say);
   quiet();
   console.log(tableOf(run));
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run)}\n`);

@@ -113,6 +113,14 @@ test("an engine whose output is wrong is refused before it is timed", async () =
   }
 });
 
+test("a slow first call is not what is timed", async () => {
+  const workload = workloadOf("W6");
+  const rows = rowsToCheck(workload);
+  const reference = referenceOf(workload, inputsOf(workload), rows);
+  const check = () => new Promise((resolve) => setTimeout(() => resolve(reference), 1600));
+  assert.ok((await warmUp({ check, run: () => undefined }, workload, reference, rows)).ms < 100);
+});
+
 test("rounds: slow engines take part in fewer, evenly spread", () => {
   assert.is(roundsWithin(15, 1500, 10, 2), 15);
   assert.is(roundsWithin(15, 1500, 400, 1), 3);
@@ -269,6 +277,8 @@ test("options: wrong words are told", () => {
     [["--kernel", "cache"], /no kernel cache: there are all, blocks/],
     [["--runtime", "workerd"], /no runtime workerd: there are node-20/],
     [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
+    [["--from", "x.json", "--node", "26"], /--from cannot be used with --node/],
+    [["--runtime", "deno", "--node", "26"], /--runtime cannot be used with --node/],
     [["W1"], /too many arguments/],
   ];
   for (const [args, message] of refused) {
@@ -292,6 +302,13 @@ test("micro-benchmarks: one under the stem of every kernel", async () => {
   // Two of one stem go by their paths
   assert.is(KERNEL_FILES.pack, undefined);
   assert.equal([KERNEL_FILES["gemm/pack"], KERNEL_FILES["attention/pack"]], ["gemm/pack", "attention/pack"]);
+});
+
+test("an earlier run: what is none is told", async () => {
+  const { readRun } = await bench("harness/measure-all.mjs");
+  assert.equal(readRun("test/bench/run.json"), run);
+  for (const path of ["package.json", "README.md"])
+    assert.throws(() => readRun(path), new RegExp(`${path} must be what --json wrote`));
 });
 
 test("micro-benchmarks: every kernel runs on both builds", async () => {

@@ -84,7 +84,8 @@ for (const build of BUILDS) {
     refuse("ERR_VALUE", /length must be at most 10 for sequence 1: got 11/, () => cache.truncate(11));
     refuse("ERR_VALUE", /length must be an integer from 0 to 60: got 61/, () => cache.truncate(61));
     refuse("ERR_SHAPE", /length must have one/, () => cache.truncate([1]));
-    refuse("ERR_ARGUMENT_TYPE", /length must be/, () => cache.truncate("all" as never));
+    for (const wrong of ["all", undefined, null])
+      refuse("ERR_ARGUMENT_TYPE", /length must be/, () => cache.truncate(wrong as never));
     refuse("ERR_VALUE", /items\[1\] must be an integer from 0 to 1: got 2/, () => cache.fork({ items: [0, 2] }));
     refuse("ERR_SHAPE", /items must name/, () => cache.fork({ items: [] }));
     refuse("ERR_VALUE", /end must be an integer from 3/, () => cache.toHost(3, 2));
@@ -143,6 +144,8 @@ for (const build of BUILDS) {
       [{ ...good, window: 9 }, "ERR_VALUE", /capacity must be an integer from 9/],
       [{ ...good, pages: 0 }, "ERR_VALUE", /pages must be an integer from 1/],
       [{ ...good, rotary: 1 }, "ERR_ARGUMENT_TYPE", /rotary must be true or false/],
+      [{ ...good, rotary: null }, "ERR_ARGUMENT_TYPE", /rotary must be true or false: got null/],
+      [{ ...good, rotary: [] }, "ERR_ARGUMENT_TYPE", /rotary must be true or false/],
       [{ ...good, rotary: { rotaryDim: 3 } }, "ERR_VALUE", /rotaryDim must be even/],
       [{ ...good, rotary: { positions: [1] } }, "ERR_UNKNOWN_OPTION", /there is no option 'positions'/],
       [{ ...good, headDim: 7, rotary: true }, "ERR_VALUE", /rotaryDim must be even/],
@@ -263,6 +266,20 @@ for (const build of BUILDS) {
     fork.dispose();
     cache.dispose();
     assert.is(small.info.memory.used, 0);
+  });
+
+  test("the caller's own code changes the cache while arguments are read", () => {
+    const one = make(1, 1, 1, 4);
+    for (const change of ["dispose", "reset"] as const) {
+      const cache = engine.kvCache({ kvHeads: 1, headDim: 4, capacity: 80, rotary: true });
+      const positions = new Proxy([0], { get: (list, key) => cache[change]() ?? Reflect.get(list, key) });
+      cache.append(make(1, 1, 70, 4), make(1, 1, 70, 4));
+      assert.throws(() => cache.attention(one, { positions }), /was (changed|disposed of)/);
+      if (change === "reset") cache.append(one, one);
+      assert.throws(() => cache.append(one, one, { positions }), /was (changed|disposed of)/);
+      cache.dispose();
+      assert.is(engine.info.memory.used, 0, change);
+    }
   });
 
   test("after the engine is closed", () => {

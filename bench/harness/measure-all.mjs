@@ -51,6 +51,17 @@ export async function measureAll(options, say) {
   return run;
 }
 
+/** The numbers that an earlier run wrote with --json. */
+export function readRun(path) {
+  const text = readFileSync(path, "utf8");
+  let run;
+  try {
+    run = JSON.parse(text);
+  } catch {}
+  if (!(run?.format <= FORMAT)) throw new Error(`${path} must be what --json wrote, in a format up to ${FORMAT}`);
+  return run;
+}
+
 async function besidePeers(node, options, limits, say) {
   const engines = ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
   const workloads = WORKLOADS.filter(({ id }) => options.only?.includes(id) ?? true);

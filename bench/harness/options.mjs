@@ -65,12 +65,13 @@ export function readOptions(argv) {
     .addHelpText("after", `\nengines: ${ENGINES.map(({ name, title }) => `\n  ${name.padEnd(12)} ${title}`).join("")}`)
     .parse(argv);
   const options = command.opts();
+  const given = (name) => command.getOptionValueSource(name) === "cli";
   const clash = (a, b) => {
-    if (options[a] !== undefined && options[b] !== undefined) command.error(`error: --${a} cannot be used with --${b}`);
+    if (given(a) && given(b)) command.error(`error: --${a} cannot be used with --${b}`);
   };
-  for (const other of ["only", "engines", "runtime", "kernel", "json"]) clash("from", other);
+  for (const other of ["only", "engines", "rounds", "node", "runtime", "kernel", "json"]) clash("from", other);
   for (const other of ["engines", "runtime", "write", "only"]) clash("kernel", other);
   for (const other of ["only", "engines", "runtime"]) clash("write", other);
-  clash("runtime", "engines");
+  for (const other of ["engines", "node"]) clash("runtime", other);
   return options;
 }

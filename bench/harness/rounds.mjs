@@ -14,7 +14,7 @@ const BUDGET = { ours: 3000, javascript: 1500, native: 1500 };
 const LIMIT = { start: 30_000, prepare: 120_000, sample: 120_000 };
 /** Processes are started anew after a workload whose inputs are larger than this: memory of WebAssembly never shrinks. */
 const HEAVY = 16e6;
-/** An engine whose checked call took longer than this, in ms, is not asked again: that call is its sample. */
+/** An engine whose call took longer than this when it was warmed up, in ms, is not asked again: that call is its sample. */
 const ONCE = { ours: 6000, javascript: 2500, native: 2500 };
 
 /** @param settings { node, engines, workloads, rounds, limits: path of the module, say(text) } */
@@ -80,14 +80,14 @@ async function prepare({ node, say }, children, engine, workload, reference) {
 /** { limits: of each round, plan: [{ entry, mode, times: ms by round, with holes }] } */
 async function interleave({ rounds, say }, machine, workload, entries) {
   const plan = entries.flatMap((entry) =>
-    Object.entries(entry.ready ?? {}).map(([mode, { ms, first, repeats }]) => {
+    Object.entries(entry.ready ?? {}).map(([mode, { ms, repeats }]) => {
       const { family } = entry.engine;
-      const once = first > ONCE[family];
+      const once = ms > ONCE[family];
       return {
         entry,
         mode,
         own: once ? 0 : roundsWithin(rounds, BUDGET[family], ms, repeats),
-        times: once ? [first] : [],
+        times: once ? [ms] : [],
       };
     }),
   );

@@ -79,8 +79,9 @@ export function createCache(core: Core, options: KVCacheOptions): [CacheConfig, 
 /** The options of the embedding, checked as far as they can be without positions. */
 function checkRotary(core: Core, value: unknown, shape: readonly number[]): RotaryOptions | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "object" && !boolean("rotary", value)) return undefined;
-  const rotary: CacheRotaryOptions = typeof value === "object" ? { ...value } : {};
+  const given = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!given && !boolean("rotary", value)) return undefined;
+  const rotary: CacheRotaryOptions = given ? { ...value } : {};
   knownOptions(rotary, ["base", "interleaved", "rotaryDim", "cos", "sin"]);
   planRotary(core, { name: "key", shape, strides: contiguousStrides(shape), dtype: "float32" }, rotary);
   return rotary;

@@ -111,6 +111,7 @@ export class KVCache {
     const ends = checkLengths("lengths", options.lengths, this.batch, k.length);
     const skips = checkLengths("leftPadding", options.leftPadding, this.batch, k.length, 0);
     const items = new Int32Array(3 * this.batch);
+    const { changes } = this.#sequences;
     const lengths = this.#sequences.lengths.map((length, b) => {
       const count = ends[b]! - skips[b]!;
       if (count < 0) {
@@ -122,6 +123,7 @@ export class KVCache {
     });
     const rotation = this.#rotation(k, layout, options, ends, (b) => items[b * 3 + 2]! - skips[b]!);
     core.call((scope) => {
+      this.#unchanged(changes);
       const sources = [[config.key, k, rotation] as const, [config.value, v, undefined] as const];
       appendRows(scope, config, this.#sequences, sources, layout, items, lengths);
     });
@@ -151,7 +153,7 @@ export class KVCache {
     if (heads.heads % kvHeads !== 0) {
       throw wrongValue("ERR_SHAPE", `query must have a multiple of ${kvHeads} heads, the cache's: got ${heads.heads}`);
     }
-    const { lengths, longest } = this.#sequences;
+    const { lengths, longest, changes } = this.#sequences;
     const close = BY_POSITION.every((name) => options[name] === undefined);
     let rotation: Rotation | undefined;
     const keys: Keys = {
@@ -160,6 +162,7 @@ export class KVCache {
       valueDim,
       cached: lengths,
       place: (scope, fields) => {
+        this.#unchanged(changes);
         placeKeys(scope, fields, config, this.#sequences, plan.diagonal.items, close);
         if (!rotation) return;
         const rows = placeRows(scope, heads, layout, rotation);
@@ -188,9 +191,9 @@ export class KVCache {
     this.#open();
     const most = this.#sequences.longest;
     const lengths =
-      typeof length === "number"
-        ? new Int32Array(this.batch).fill(integer("length", length, 0, most))
-        : checkLengths("length", length, this.batch, most);
+      typeof length === "object"
+        ? checkLengths("length", length, this.batch, most)
+        : new Int32Array(this.batch).fill(integer("length", length, 0, most));
     checkReturn(this.#config, this.#sequences, lengths);
     this.#sequences.truncate(lengths);
   }
@@ -237,6 +240,13 @@ export class KVCache {
     core.open();
     if (this.#disposed) throw wrongKind("ERR_DISPOSED", "the cache was disposed of");
     return core;
+  }
+
+  /** Throws where code of the caller that ran while its arguments were read changed the cache. */
+  #unchanged(changes: number): void {
+    this.#open();
+    if (changes !== this.#sequences.changes)
+      throw wrongKind("ERR_ARGUMENT_TYPE", "the cache was changed while the arguments of a call were read");
   }
 
   #heads(name: string, argument: unknown, layout: Layout, heads: number | null, dim: number): Heads {

@@ -23,6 +23,8 @@ export class Sequences {
   readonly #kept: number;
   readonly #pinned: number;
   readonly list: readonly Sequence[];
+  /** How often it grew or was shortened. */
+  changes = 0;
 
   constructor(pool: Pool, kept: number, pinned: number, list: readonly Sequence[]) {
     this.pool = pool;
@@ -83,6 +85,7 @@ export class Sequences {
    */
   grow(lengths: Int32Array): Page[] {
     const { pool } = this;
+    this.changes++;
     const written: Page[] = [];
     for (const [page, pages, i] of this.#givenUp(lengths)) {
       pool.release(page!);
@@ -104,6 +107,7 @@ export class Sequences {
 
   /** Shortens every sequence. */
   truncate(lengths: Int32Array): void {
+    this.changes++;
     this.list.forEach((sequence, b) => {
       const length = lengths[b]!;
       for (const page of sequence.pages.splice(pagesOf(length))) if (page) this.pool.release(page);
