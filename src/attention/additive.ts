@@ -9,7 +9,7 @@ import { showShape } from "../shape.js";
 import { Tensor, upload } from "../tensor.js";
 import { runAttention } from "./attention.js";
 import type { AnyTensor, AttentionOptions } from "./options.js";
-import { ATTENTION_OPTIONS, planAttention } from "./plan.js";
+import { planAttention } from "./plan.js";
 
 /** Options of `engine.additiveAttention`: the weights, and what attention has for masks and results. */
 export interface AdditiveOptions
@@ -83,7 +83,6 @@ export function additiveAttention<T extends AnyTensor>(
       withHead(projected(k, weight("keyWeight"), weight("keyBias"))),
       withHead(v),
       rank4,
-      ATTENTION_OPTIONS,
       operand(core, "scoreWeight", score),
     );
     const { output, lse, weights } = runAttention<Tensor>(core, plan);

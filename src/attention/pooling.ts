@@ -1,8 +1,7 @@
 // Attention pooling: the layer that the PyTorch and TensorFlow modules of the seed document meant. Their scores are the
 // row sums of x x^T, and sum_m x_n . x_m = x_n . sum_m x_m: so one query, the sum of all rows, does it in O(N D).
 import type { Core } from "../engine/core.js";
-import { DTYPE_FLOAT32 } from "../engine/abi.generated.js";
-import { STAGE_SCALED } from "../engine/abi.generated.js";
+import { DTYPE_FLOAT32, STAGE_SCALED } from "../engine/abi.generated.js";
 import { wrongValue } from "../errors.js";
 import { composite, type Keep } from "../composite.js";
 import { contiguousRows, headSize, operand } from "../operand.js";
@@ -40,7 +39,7 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
     const { output, weights } = runAttention<Tensor>(core, plan);
     keep(output);
     keep(weights);
-    const scores = runScores(core, plan, { rows: undefined, heads: undefined }, STAGE_SCALED) as Tensor;
+    const scores = runScores(core, plan, {}, STAGE_SCALED) as Tensor;
     // [B, 1, 1, n] -> [B, n] or [n]
     const squeeze = (result: Tensor) => {
       const flat = keep(keep(result).select(1, 0)).select(1, 0);
