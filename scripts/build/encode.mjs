@@ -3,7 +3,7 @@
 // fetches and multiply-adds: so its difference is from a simd in which that has been replaced, as far as one expression can.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { decode, placeOf, ranks, SINGLE } from "./decode.mjs";
+import { ALL, decode, FIRST, SINGLE } from "./decode.mjs";
 
 const DECODER_FILE = fileURLToPath(new URL("decode.mjs", import.meta.url));
 const DECODER = JSON.stringify(DECODER_FILE);
@@ -76,10 +76,16 @@ async function encode(family) {
   const counts = new Array(256).fill(0);
   for (const name of ["simd", "relaxed"]) for (const byte of builds[name]) counts[byte]++;
   const byCount = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
-  const frequent = byCount.slice(0, SINGLE).sort((a, b) => a - b);
-  const gaps = frequent.map((byte, i) => String.fromCharCode(34 + byte - (frequent[i - 1] ?? -1))).join("");
-  const texts = [];
-  for (const [rank, byte] of ranks(gaps).entries()) texts[byte] = textOf(rank);
+  const frequent = byCount.slice(0, SINGLE - 1).sort((a, b) => a - b);
+  // One is there twice, so that nothing is written as a backslash, which would have to be escaped
+  const backslash = "\\".charCodeAt(0) - FIRST;
+  frequent.splice(backslash, 0, frequent[backslash]);
+  const gaps = frequent.map((byte, i) => character(byte - (frequent[i - 1] ?? 0))).join("");
+  const texts = Array.from({ length: 256 }, (_, byte) => {
+    const rest = (256 - byte) % 256;
+    return character(SINGLE + Math.floor(rest / ALL)) + character(rest % ALL);
+  });
+  for (const [number, byte] of frequent.entries()) texts[byte] = character(number);
   const write = (bytes) => Array.from(bytes, (byte) => texts[byte]).join("");
   const literal = (bytes) => write(bytes).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const products = new RegExp(`${literal(MULTIPLY)}(${FETCH})${literal(ADD)}`, "g");
@@ -95,9 +101,8 @@ async function encode(family) {
   return { gaps, steps, products, fused };
 }
 
-function textOf(rank) {
-  const place = placeOf(rank);
-  return place < 128 ? String.fromCharCode(place) : String.fromCharCode(124 + (place >> 7), place & 127);
+function character(number) {
+  return String.fromCharCode(FIRST + number);
 }
 
 /** A text, how much to pass over, how much to copy, a text ...: at each place the longest copy of what `base` has. */
