@@ -60,8 +60,6 @@ export interface Keys {
 export interface AttentionPlan extends Sizes {
   readonly query: Operand;
   readonly resident: boolean;
-  readonly headDim: number;
-  readonly valueDim: number;
   /** Multiply-adds, of masked keys too. */
   readonly work: number;
   readonly outputShape: readonly number[];
@@ -160,8 +158,6 @@ export function planQuery(
     ...sizes,
     query: query.operand,
     resident: query.operand.tensor !== undefined,
-    headDim: query.dim,
-    valueDim: keys.valueDim,
     work: query.batch * query.heads * query.length * keys.length * (query.dim + keys.valueDim),
     outputShape,
     outputStrides: packedStrides(query, keys.valueDim, layout, ELEMENT_BYTES[query.operand.dtype]),
