@@ -5,7 +5,7 @@ import { DTYPE_FLOAT32, STAGE_SCALED } from "../engine/abi.generated.js";
 import { wrongValue } from "../errors.js";
 import { composite, type Keep } from "../composite.js";
 import { contiguousRows, headSize, operand } from "../operand.js";
-import { flattenAxes, showShape } from "../shape.js";
+import { showShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { runAttention, runScores } from "./attention.js";
 import type { AnyTensor } from "./options.js";
@@ -53,12 +53,11 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
 function sumRows(core: Core, x: Tensor, keep: Keep): Tensor {
   const [batch, , length, dim] = x.shape as [number, number, number, number];
   const sums = keep(Tensor.allocate(core, [batch, 1, 1, dim], "float32"));
-  const [, batchStride] = flattenAxes("x", [batch], [x.strides[0]!]);
   core.call((scope) => {
     // f64 [D] and f32 [D]
     const scratch = scope.allocate(dim * 12);
     for (let b = 0; b < batch; b++) {
-      const from = x.address + b * batchStride * 4;
+      const from = x.address + b * x.strides[0]! * 4;
       core.kernels.sumRows(from, length, x.strides[2]! * 4, dim, DTYPE_FLOAT32, sums.address + b * dim * 4, scratch);
     }
   });

@@ -160,7 +160,7 @@ function createCore(module: WebAssembly.Module, checked: Checked): Core {
     core = new Core(module, memory, reasons, gather);
   } catch (cause) {
     const message = "module must be one of this package's .wasm files: it could not be instantiated";
-    throw wrongKind("ERR_MODULE", message, cause);
+    throw wrongKind("ERR_MODULE", message, { cause });
   }
   const { build } = core.info;
   if (checked.build !== "auto" && build !== checked.build) {
@@ -206,7 +206,7 @@ export async function compileSource(source: unknown): Promise<WebAssembly.Module
 function fetchModule(url: URL): Promise<Response> {
   return fetch(url).catch((cause) => {
     const advice = url.protocol === "file:" ? "; read files yourself and hand over their bytes" : "";
-    throw wrongKind("ERR_MODULE", `module could not be fetched: ${url.href} (${cause.message})${advice}`, cause);
+    throw wrongKind("ERR_MODULE", `module could not be fetched: ${url.href} (${cause.message})${advice}`, { cause });
   });
 }
 
@@ -236,5 +236,5 @@ function compileFailed(cause: unknown, bytes: BufferSource): never {
       "or hand over a compiled one as `module` (edge runtimes give one for an import of attention-wasm/simd.wasm)"
     : "module is damaged, or has instructions this runtime does not know: relaxed.wasm needs relaxed SIMD, where " +
       "simd.wasm may do";
-  throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, cause);
+  throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, { cause });
 }
