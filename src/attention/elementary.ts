@@ -46,6 +46,6 @@ export function cosSin(x: number): [cos: number, sin: number] {
   sin *= r;
   let cos = 1;
   for (let i = 17; i > 0; i -= 2) cos = 1 - (cos * square) / (i * (i + 1));
-  const [c, s] = quadrant & 1 ? [-sin, cos] : [cos, sin];
-  return quadrant & 2 ? [-c, -s] : [c, s];
+  const sign = quadrant & 2 ? -1 : 1;
+  return quadrant & 1 ? [-sin * sign, cos * sign] : [cos * sign, sin * sign];
 }
