@@ -1,5 +1,5 @@
 // Checks of single arguments and options; `name` is what the caller wrote.
-import { show, wrongKind, wrongValue } from "./errors.js";
+import { type ErrorCode, show, wrongKind, wrongValue } from "./errors.js";
 
 /** Throws ERR_UNKNOWN_OPTION for a name the operation does not have. */
 export function knownOptions(options: unknown, known: readonly string[]): void {
@@ -27,17 +27,26 @@ export function float(name: string, value: unknown): number {
   return rounded;
 }
 
-/** An integer from least to most. */
-export function integer(name: string, value: unknown, least: number, most = 2 ** 31 - 1): number {
+/** What the kernels count and index up to. */
+export const MOST_INTEGER = 2 ** 31 - 1;
+
+/** An integer from least to most; `code` where it is not in between. */
+export function integer(
+  name: string,
+  value: unknown,
+  least: number,
+  most = MOST_INTEGER,
+  code: ErrorCode = "ERR_VALUE",
+): number {
   if (typeof value !== "number") throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be an integer: got ${show(value)}`);
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw wrongValue("ERR_VALUE", `${name} must be an integer from ${least} to ${most}: got ${value}`);
+    throw wrongValue(code, `${name} must be an integer from ${least} to ${most}: got ${value}`);
   }
   return value;
 }
 
 /** An array of integers from least to most. */
-export function integers(name: string, value: unknown, least: number, most = 2 ** 31 - 1): Int32Array {
+export function integers(name: string, value: unknown, least: number, most = MOST_INTEGER): Int32Array {
   const isList = Array.isArray(value) || value instanceof Int32Array || value instanceof BigInt64Array;
   if (!isList) throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be an array of integers: got ${show(value)}`);
   const list = value as ArrayLike<unknown>;

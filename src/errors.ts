@@ -23,13 +23,13 @@ export type ErrorCode =
 export type AttentionError = (TypeError | RangeError) & { readonly code: ErrorCode };
 
 /** The wrong kind of thing. */
-export function wrongKind(code: ErrorCode, message: string, cause?: unknown): AttentionError {
-  return Object.assign(new TypeError(message, cause === undefined ? undefined : { cause }), { code });
+export function wrongKind(code: ErrorCode, message: string, options?: ErrorOptions): AttentionError {
+  return Object.assign(new TypeError(message, options), { code });
 }
 
 /** The right kind of thing with a value that cannot be. */
-export function wrongValue(code: ErrorCode, message: string, cause?: unknown): AttentionError {
-  return Object.assign(new RangeError(message, cause === undefined ? undefined : { cause }), { code });
+export function wrongValue(code: ErrorCode, message: string, options?: ErrorOptions): AttentionError {
+  return Object.assign(new RangeError(message, options), { code });
 }
 
 /** A value as a message shows it: short, and on one line. */

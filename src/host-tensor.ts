@@ -1,4 +1,6 @@
 // Tensors in arrays of the host: what callers hand over and get back.
+import { integer, MOST_INTEGER } from "./checks.js";
+import type { LinearMemory } from "./engine/memory.js";
 import { show, wrongKind, wrongValue } from "./errors.js";
 import { elements, showShape } from "./shape.js";
 
@@ -65,7 +67,7 @@ export interface CheckedHostTensor {
  * @param like data whose kind of array it takes: a Float16Array for a Float16Array
  */
 export function hostCopy(
-  buffer: ArrayBufferLike,
+  { memory }: LinearMemory,
   address: number,
   shape: readonly number[],
   dtype: DType,
@@ -73,7 +75,7 @@ export function hostCopy(
 ): HostTensor {
   const Kind = HOST_ARRAYS[dtype];
   // Not made of zeros first
-  let data: HostData = new Kind(new Kind(buffer, address, elements(shape)));
+  let data: HostData = new Kind(new Kind(memory.buffer, address, elements(shape)));
   if (dtype === "float16" && like?.[Symbol.toStringTag] === "Float16Array") {
     const Float16 = like.constructor as new (buffer: ArrayBufferLike) => HostData;
     data = new Float16(data.buffer);
@@ -104,12 +106,12 @@ const DTYPES_OF: Record<string, readonly DType[]> = {
 
 /** @internal Checks a host tensor; `name` is the argument as the caller wrote it. */
 export function checkHostTensor(name: string, tensor: unknown): CheckedHostTensor {
-  const { data, shape, dtype } = (tensor ?? {}) as Partial<HostTensor>;
-  if (typeof tensor !== "object" || tensor === null || data === undefined || shape === undefined) {
+  const { data, shape, dtype } = Object(tensor) as Partial<HostTensor>;
+  if (data === undefined || shape === undefined) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be a Tensor or { data, shape }: got ${show(tensor)}`);
   }
-  const array = ArrayBuffer.isView(data) ? ownTag(data) : undefined;
-  const dtypes = array === undefined ? undefined : DTYPES_OF[array];
+  const array = ownTag(data);
+  const dtypes = DTYPES_OF[array as string];
   if (!dtypes) {
     throw wrongKind(
       "ERR_ARGUMENT_TYPE",
@@ -144,20 +146,11 @@ export function bytesOf(data: HostData, dtype: DType): Uint8Array {
   return new Uint8Array(ownBuffer(data), ownOffset(data), ownLength(data) * ELEMENT_BYTES[dtype]);
 }
 
-/** Longest axis: what the kernels index. */
-const MOST_AXIS = 2 ** 31 - 1;
-
 /** @internal Throws unless a shape is an array of sizes. */
 export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
   const list = Array.isArray(shape) ? (shape as unknown[]) : undefined;
   if (!list) throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be an array of integers: got ${show(shape)}`);
-  for (let i = 0; i < list.length; i++) {
-    const n = list[i];
-    if (typeof n !== "number") throw wrongKind("ERR_ARGUMENT_TYPE", `${name}[${i}] must be an integer: got ${show(n)}`);
-    if (!Number.isInteger(n) || n < 0 || n > MOST_AXIS) {
-      throw wrongValue("ERR_SHAPE", `${name}[${i}] must be an integer from 0 to ${MOST_AXIS}: got ${n}`);
-    }
-  }
+  for (let i = 0; i < list.length; i++) integer(`${name}[${i}]`, list[i], 0, MOST_INTEGER, "ERR_SHAPE");
   // Without its zeros, so that strides of an empty tensor stay in range too
   if (!Number.isSafeInteger((list as number[]).reduce((product, n) => product * (n || 1), 1))) {
     throw wrongValue("ERR_SHAPE", `${name} has too many elements: ${showShape(list as number[])}`);

@@ -155,7 +155,6 @@ export class Result {
    */
   take(like?: Operand): HostTensor | Tensor {
     if (this.#tensor) return this.#tensor;
-    const { buffer } = this.#scope.core.memory.memory;
-    return hostCopy(buffer, this.address, this.#shape, this.#dtype, like?.host?.data);
+    return hostCopy(this.#scope.core.memory, this.address, this.#shape, this.#dtype, like?.host?.data);
   }
 }

@@ -1,4 +1,5 @@
 // Tensors in the engine's memory, and views over them.
+import { integer } from "./checks.js";
 import type { Core } from "./engine/core.js";
 import { show, wrongKind, wrongValue } from "./errors.js";
 import {
@@ -79,7 +80,7 @@ export class Tensor {
 
   /** @internal Address of the first element; throws ERR_DISPOSED. */
   get address(): number {
-    this.#check("tensor");
+    this.#check();
     return this.#storage.address + this.#offset * ELEMENT_BYTES[this.dtype];
   }
 
@@ -87,8 +88,8 @@ export class Tensor {
     return this.#disposed || this.#storage.core.closed;
   }
 
-  #check(name: string): void {
-    if (this.disposed) throw wrongKind("ERR_DISPOSED", `${name} was disposed of`);
+  #check(): void {
+    if (this.disposed) throw wrongKind("ERR_DISPOSED", "tensor was disposed of");
   }
 
   #view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
@@ -97,7 +98,7 @@ export class Tensor {
 
   /** The same elements with axes in another order: axis i of the result is axis axes[i] of this. */
   permute(axes: readonly number[]): Tensor {
-    this.#check("tensor");
+    this.#check();
     const order = Array.isArray(axes) ? [...axes] : [];
     if (order.length !== this.shape.length || [...order].sort((a, b) => a - b).some((axis, i) => axis !== i)) {
       throw wrongValue("ERR_VALUE", `axes must be a permutation of 0 to ${this.shape.length - 1}: got ${show(axes)}`);
@@ -122,27 +123,27 @@ export class Tensor {
   /** Element `index` along one axis, which the result no longer has. */
   select(axis: number, index: number): Tensor {
     const size = this.#axis(axis);
-    checkPlace("index", index, size - 1);
+    integer("index", index, 0, size - 1);
     const without = (list: readonly number[]) => list.filter((_, i) => i !== axis);
     return this.#view(without(this.shape), without(this.strides), this.#offset + index * this.strides[axis]!);
   }
 
   /** The same elements with an axis of size 1 inserted at `axis`. */
   unsqueeze(axis: number): Tensor {
-    this.#check("tensor");
-    checkPlace("axis", axis, this.shape.length);
-    return this.#view([...this.shape].toSpliced(axis, 0, 1), [...this.strides].toSpliced(axis, 0, 0), this.#offset);
+    this.#check();
+    integer("axis", axis, 0, this.shape.length);
+    return this.#view(this.shape.toSpliced(axis, 0, 1), this.strides.toSpliced(axis, 0, 0), this.#offset);
   }
 
   #axis(axis: number): number {
-    this.#check("tensor");
-    checkPlace("axis", axis, this.shape.length - 1);
+    this.#check();
+    integer("axis", axis, 0, this.shape.length - 1);
     return this.shape[axis]!;
   }
 
   /** The same elements in another shape; only of a contiguous tensor. */
   reshape(shape: readonly number[]): Tensor {
-    this.#check("tensor");
+    this.#check();
     checkShape("shape", shape);
     if (elements(shape) !== elements(this.shape)) {
       throw wrongValue(
@@ -164,11 +165,11 @@ export class Tensor {
   /** A copy in an array of the host. float16 comes as a Uint16Array of its bits. */
   toHost(): HostTensor {
     const { address, shape, dtype } = this;
-    const { buffer } = this.core.memory.memory;
-    if (isContiguous(shape, this.strides)) return hostCopy(buffer, address, shape, dtype);
+    const { memory } = this.core;
+    if (isContiguous(shape, this.strides)) return hostCopy(memory, address, shape, dtype);
     const Kind = HOST_ARRAYS[dtype];
     const data = new Kind(elements(shape));
-    gather(new Kind(buffer, address, extent(this)), shape, this.strides, data);
+    gather(new Kind(memory.memory.buffer, address, extent(this)), shape, this.strides, data);
     return { data, shape: [...shape], dtype };
   }
 
@@ -180,12 +181,6 @@ export class Tensor {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-}
-
-function checkPlace(name: string, value: unknown, most: number): void {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > most) {
-    throw wrongValue("ERR_VALUE", `${name} must be an integer from 0 to ${most}: got ${show(value)}`);
   }
 }
 
@@ -209,6 +204,6 @@ function gather(from: HostData, shape: readonly number[], strides: readonly numb
 export function upload(core: Core, host: HostTensor, name = "tensor"): Tensor {
   const { bytes, shape, dtype } = checkHostTensor(name, host);
   const tensor = Tensor.allocate(core, shape, dtype);
-  new Uint8Array(core.memory.memory.buffer, tensor.address, bytes.length).set(bytes);
+  core.memory.bytes.set(bytes, tensor.address);
   return tensor;
 }

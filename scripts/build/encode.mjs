@@ -1,9 +1,10 @@
 // The builds as text inside the bundles (docs/package.md): simd in full, each other build as its difference from one that
 // is there already, since the builds repeat each other nearly word for word. Where simd multiplies, fetches and adds, relaxed
-// fetches and multiply-adds: so its difference is from a simd in which that has been replaced, as far as one expression can.
+// fetches and multiply-adds: so its difference is from a simd in which that has been replaced, as far as one expression can: twice, since
+// what is fetched may be a product and a sum itself.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { decode, placeOf, ranks, SINGLE } from "./decode.mjs";
+import { ALL, decode, FIRST, SINGLE } from "./decode.mjs";
 
 const DECODER_FILE = fileURLToPath(new URL("decode.mjs", import.meta.url));
 const DECODER = JSON.stringify(DECODER_FILE);
@@ -15,7 +16,7 @@ const [MULTIPLY, ADD, MULTIPLY_ADD] = [
   [0xfd, 0xe4, 0x01],
   [0xfd, 0x85, 0x02],
 ];
-const FETCH = ".{2,12}?";
+const FETCH = ".{2,30}?";
 const BASES = { relaxed: "simd", "simd-threads": "simd", "relaxed-threads": "relaxed" };
 
 /**
@@ -30,7 +31,7 @@ export function embeddedBuilds() {
       onResolve({ filter: /^attention-wasm:/ }, ({ path }) => ({ path, namespace, sideEffects: false }));
       onLoad({ filter: /./, namespace }, async ({ path }) => {
         if (path.endsWith("layer-builds")) return { contents: await layerBuilds(), loader: "js" };
-        const { gaps, steps, products, fused } = await encoded("");
+        const { gaps, steps, fuse } = await encoded("");
         const threaded = path.endsWith("threaded-builds");
         const contents = threaded
           ? `import { bytes as plain, unpack } from "attention-wasm:builds";
@@ -39,10 +40,11 @@ export function embeddedBuilds() {
           : `import { decode } from ${DECODER};
              const simd = ${JSON.stringify(steps.simd[0])};
              const relaxed = ${JSON.stringify(steps.relaxed)};
+             const fuse = ${fuse};
              export const unpack = (steps, base) => decode(${JSON.stringify(gaps)}, steps, base);
              export const bytes = (build) => build === "simd"
                ? unpack([simd])
-               : unpack(relaxed, unpack([simd.replace(${products}, ${JSON.stringify(fused)})]));`;
+               : unpack(relaxed, unpack([fuse(fuse(simd))]));`;
         return { contents, loader: "js", resolveDir: process.cwd() };
       });
     },
@@ -51,15 +53,16 @@ export function embeddedBuilds() {
 
 /** With a decoder of its own: a chunk shared with the other builds would be one more file for whoever uses only those. */
 async function layerBuilds() {
-  const { gaps, steps, products, fused } = await encoded("layers-");
+  const { gaps, steps, fuse } = await encoded("layers-");
   const decoder = (await readFile(DECODER_FILE, "utf8")).replace(/^export /gm, "");
   return `${decoder}
     const gaps = ${JSON.stringify(gaps)};
     const steps = ${JSON.stringify(steps)};
+    const fuse = ${fuse};
     const unpack = (name, base) => decode(gaps, steps[name], base);
     const plain = (build) => build === "simd"
       ? unpack("simd")
-      : unpack("relaxed", decode(gaps, [steps.simd[0].replace(${products}, ${JSON.stringify(fused)})]));
+      : unpack("relaxed", decode(gaps, [fuse(fuse(steps.simd[0]))]));
     export const bytes = (build, shared) => shared ? unpack(build + "-threads", plain(build)) : plain(build);`;
 }
 
@@ -76,28 +79,36 @@ async function encode(family) {
   const counts = new Array(256).fill(0);
   for (const name of ["simd", "relaxed"]) for (const byte of builds[name]) counts[byte]++;
   const byCount = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
-  const frequent = byCount.slice(0, SINGLE).sort((a, b) => a - b);
-  const gaps = frequent.map((byte, i) => String.fromCharCode(34 + byte - (frequent[i - 1] ?? -1))).join("");
-  const texts = [];
-  for (const [rank, byte] of ranks(gaps).entries()) texts[byte] = textOf(rank);
+  const frequent = byCount.slice(0, SINGLE - 1).sort((a, b) => a - b);
+  // One is there twice, so that nothing is written as a backslash, which would have to be escaped
+  const backslash = "\\".charCodeAt(0) - FIRST;
+  frequent.splice(backslash, 0, frequent[backslash]);
+  const gaps = frequent.map((byte, i) => character(byte - (frequent[i - 1] ?? 0))).join("");
+  const texts = Array.from({ length: 256 }, (_, byte) => {
+    const rest = (256 - byte) % 256;
+    return character(SINGLE + Math.floor(rest / ALL)) + character(rest % ALL);
+  });
+  for (const [number, byte] of frequent.entries()) texts[byte] = character(number);
   const write = (bytes) => Array.from(bytes, (byte) => texts[byte]).join("");
   const literal = (bytes) => write(bytes).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const products = new RegExp(`${literal(MULTIPLY)}(${FETCH})${literal(ADD)}`, "g");
   const fused = `$1${write(MULTIPLY_ADD).replaceAll("$", "$$$$")}`;
+  const fuse = `(text) => text.replace(${products}, ${JSON.stringify(fused)})`;
+  const simd = write(builds.simd);
+  const guess = simd.replace(products, fused).replace(products, fused);
   const steps = {};
   for (const [name, bytes] of Object.entries(builds)) {
-    const base = name === "relaxed" ? decode(gaps, [steps.simd[0].replace(products, fused)]) : builds[BASES[name]];
+    const base = name === "relaxed" ? decode(gaps, [guess]) : builds[BASES[name]];
     steps[name] = base ? difference(base, bytes, write) : [write(bytes)];
     if (Buffer.compare(decode(gaps, steps[name], base), bytes) !== 0) {
       throw new Error(`${name}.wasm does not survive its encoding`);
     }
   }
-  return { gaps, steps, products, fused };
+  return { gaps, steps, fuse };
 }
 
-function textOf(rank) {
-  const place = placeOf(rank);
-  return place < 128 ? String.fromCharCode(place) : String.fromCharCode(124 + (place >> 7), place & 127);
+function character(number) {
+  return String.fromCharCode(FIRST + number);
 }
 
 /** A text, how much to pass over, how much to copy, a text ...: at each place the longest copy of what `base` has. */

@@ -9,7 +9,7 @@ import { showShape } from "../shape.js";
 import { Tensor, upload } from "../tensor.js";
 import { runAttention } from "./attention.js";
 import type { AnyTensor, AttentionOptions } from "./options.js";
-import { ATTENTION_OPTIONS, planAttention } from "./plan.js";
+import { planAttention } from "./plan.js";
 
 /** Options of `engine.additiveAttention`: the weights, and what attention has for masks and results. */
 export interface AdditiveOptions
@@ -63,11 +63,8 @@ export function additiveAttention<T extends AnyTensor>(
   const all = [...inputs, ...weights.values()];
   const names = [...weights.keys()];
   return composite(core, all, ["output"], (tensors, keep) => {
-    const [q, k, v] = tensors as [Tensor, Tensor, Tensor];
-    const weight = (name: string): Tensor | undefined => {
-      const index = names.indexOf(name);
-      return index < 0 ? undefined : tensors[3 + index];
-    };
+    const [q, k, v, ...given] = tensors as [Tensor, Tensor, Tensor];
+    const weight = (name: string): Tensor | undefined => given[names.indexOf(name)];
     const projected = (x: Tensor, w: Tensor | undefined, bias?: Tensor) => (w ? keep(project(core, x, w, bias)) : x);
     // One head: axis H goes in before the sequence
     const withHead = (x: Tensor) => keep(x.unsqueeze(x.shape.length - 2));
@@ -83,7 +80,6 @@ export function additiveAttention<T extends AnyTensor>(
       withHead(projected(k, weight("keyWeight"), weight("keyBias"))),
       withHead(v),
       rank4,
-      ATTENTION_OPTIONS,
       operand(core, "scoreWeight", score),
     );
     const { output, lse, weights } = runAttention<Tensor>(core, plan);
@@ -128,8 +124,8 @@ function checkAdditive([query, key, value]: [Operand, Operand, Operand], weights
     exactShape(score, score.shape.length === 2 ? [1, dim] : [dim]);
     contiguousRows(score);
   }
-  const [batch, length] = key.shape.length === 3 ? [query.shape[0]!, key.shape[1]!] : [1, key.shape[0]!];
-  exactShape(value, key.shape.length === 3 ? [batch, length, null] : [length, null]);
-  if (key.shape.length === 3) exactShape(key, [batch, null, null]);
+  const lead = query.shape.slice(0, -2);
+  exactShape(value, [...lead, key.shape.at(-2)!, null]);
+  exactShape(key, [...lead, null, null]);
   return dim;
 }

@@ -60,7 +60,7 @@ export function runAttention<T extends AnyTensor>(
     if (selection && weights) {
       writeStage(scope, parameters, { ...fields, stage: STAGE_WEIGHTS, weights: weights.address }, selection, plan);
     }
-    if (counted) writeStage(scope, parameters, { ...fields, ...counted.fields }, EVERYTHING, plan);
+    if (counted) writeStage(scope, parameters, { ...fields, ...counted.fields }, {}, plan);
     return {
       output: output.take(query),
       ...(lse && { lse: lse.take() }),
@@ -70,7 +70,6 @@ export function runAttention<T extends AnyTensor>(
   });
 }
 
-const EVERYTHING: CheckedSelection = { rows: undefined, heads: undefined };
 const STAGES = { scaled: STAGE_SCALED, capped: STAGE_CAPPED, masked: STAGE_MASKED };
 
 /** Options of `engine.attentionScores`: those of attention that shape scores, and how far the pipeline goes. */
@@ -92,11 +91,11 @@ const SCORE_OPTIONS = ATTENTION_OPTIONS.filter(
 /** The scores before the softmax, float32 [B, H, Sq, Sk]: a matrix of queries by keys, for those who need to see it. */
 export function attentionScores<T extends AnyTensor>(core: Core, query: T, key: T, options: ScoreOptions): T {
   knownOptions(options, [...SCORE_OPTIONS, "stage", "select"]);
-  const { select, stage, ...shaping } = options;
-  const code = STAGES[choice("stage", stage === undefined ? "masked" : stage, Object.keys(STAGES) as "masked"[])];
+  const { select, stage = "masked", ...shaping } = options;
+  const code = STAGES[choice("stage", stage, Object.keys(STAGES) as "masked"[])];
   // The key stands in for a value, which scores do not look at
-  const plan = planAttention(core, query, key, key, shaping, SCORE_OPTIONS);
-  return runScores(core, plan, checkSelection("select", select, plan) ?? EVERYTHING, code) as T;
+  const plan = planAttention(core, query, key, key, shaping);
+  return runScores(core, plan, checkSelection("select", select, plan) ?? {}, code) as T;
 }
 
 export function runScores(core: Core, plan: AttentionPlan, selection: CheckedSelection, stage: number): AnyTensor {
@@ -128,7 +127,7 @@ function writeStage(
   plan: AttentionPlan,
 ): void {
   const { core } = scope;
-  writeBlock(core.memory.memory, parameters, attentionParameters, {
+  writeBlock(core.memory, parameters, attentionParameters, {
     ...fields,
     rows: selection.rows ? scope.copyIn(selection.rows) : 0,
     rowCount: selection.rows?.length ?? plan.queryLength,

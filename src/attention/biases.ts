@@ -110,7 +110,7 @@ function checkPerHead(name: "alibiSlopes" | "sinks") {
 }
 
 function checkSegments(core: Core, value: unknown, sizes: Sizes): Placement {
-  const both = typeof value === "object" && value !== null && "query" in value && "key" in value;
+  const both = "query" in Object(value) && "key" in Object(value);
   if (!both && sizes.queryLength !== sizes.keyLength) {
     throw wrongValue(
       "ERR_SHAPE",
@@ -164,7 +164,7 @@ function checkBlockMask(_core: Core, value: unknown, sizes: Sizes): Placement {
 }
 
 function checkRelativeBias(core: Core, value: unknown, sizes: Sizes): Placement {
-  if (typeof value === "object" && value !== null && "table" in value) {
+  if ("table" in Object(value)) {
     return checkBucketedBias(core, value as BucketedBias, sizes);
   }
   const bias = operand(core, "relativeBias", value);

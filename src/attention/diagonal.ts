@@ -1,8 +1,11 @@
 // Causal masks, windows and lengths: where the diagonal of each batch item lies and how far a query sees from it.
+import type { batchItem } from "../engine/abi.generated.js";
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { integer, integers, knownOptions } from "../checks.js";
 import type { Sizes } from "./biases.js";
 import type { AttentionOptions, Diagonal, WindowAround } from "./options.js";
+
+const ITEM_WORDS: (typeof batchItem)["words"] = 3;
 
 export interface CheckedDiagonal {
   /** Keys seen left and right of the diagonal, -1 = open. */
@@ -17,7 +20,7 @@ export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedD
   const keyLengths = cached ?? checkLengths("keyLengths", options.keyLengths, batch, keyLength);
   const queryLengths = checkLengths("queryLengths", options.queryLengths, batch, queryLength);
   const window = checkWindow(options.window);
-  const causal = options.causal === undefined ? cached !== undefined : options.causal;
+  const { causal = cached !== undefined } = options;
   const offsets = checkCausal(causal, sizes, keyLengths, queryLengths);
   if (window.offset !== undefined && causal !== false) {
     throw wrongValue(
@@ -27,9 +30,9 @@ export function checkDiagonal(options: AttentionOptions, sizes: Sizes): CheckedD
   }
   const shifts = window.offset === undefined ? offsets : checkOffset("window.offset", window.offset, batch);
 
-  const items = new Int32Array(batch * 3);
+  const items = new Int32Array(batch * ITEM_WORDS);
   for (let b = 0; b < batch; b++) {
-    items.set([shifts[b]!, keyLengths[b]!, queryLengths[b]!], b * 3);
+    items.set([shifts[b]!, keyLengths[b]!, queryLengths[b]!], b * ITEM_WORDS);
   }
   const right = causal === false ? window.right : 0;
   return { left: window.left, right, items };
@@ -44,14 +47,19 @@ export function checkLengths(
   otherwise = length,
 ): Int32Array {
   if (value === undefined) return new Int32Array(batch).fill(otherwise);
-  const lengths = integers(name, value, 0, length);
-  if (lengths.length !== batch) {
+  return perItem("length", name, value, 0, length, batch);
+}
+
+/** [B] integers from least to most. */
+function perItem(what: string, name: string, value: unknown, least: number, most: number, batch: number): Int32Array {
+  const list = integers(name, value, least, most);
+  if (list.length !== batch) {
     throw wrongValue(
       "ERR_SHAPE",
-      `${name} must have one length per batch item: expected ${batch}, got ${lengths.length}`,
+      `${name} must have one ${what} per batch item: expected ${batch}, got ${list.length}`,
     );
   }
-  return lengths;
+  return list;
 }
 
 function checkWindow(value: unknown): { left: number; right: number; offset: Diagonal["offset"] | undefined } {
@@ -99,12 +107,5 @@ function checkCausal(causal: unknown, sizes: Sizes, keyLengths: Int32Array, quer
 function checkOffset(name: string, value: unknown, batch: number): Int32Array {
   const limit = 2 ** 30;
   if (typeof value === "number") return new Int32Array(batch).fill(integer(name, value, -limit, limit));
-  const offsets = integers(name, value, -limit, limit);
-  if (offsets.length !== batch) {
-    throw wrongValue(
-      "ERR_SHAPE",
-      `${name} must have one offset per batch item: expected ${batch}, got ${offsets.length}`,
-    );
-  }
-  return offsets;
+  return perItem("offset", name, value, -limit, limit, batch);
 }

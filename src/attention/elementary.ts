@@ -46,14 +46,6 @@ export function cosSin(x: number): [cos: number, sin: number] {
   sin *= r;
   let cos = 1;
   for (let i = 17; i > 0; i -= 2) cos = 1 - (cos * square) / (i * (i + 1));
-  switch (((quadrant % 4) + 4) % 4) {
-    case 0:
-      return [cos, sin];
-    case 1:
-      return [-sin, cos];
-    case 2:
-      return [-cos, -sin];
-    default:
-      return [sin, -cos];
-  }
+  const sign = quadrant & 2 ? -1 : 1;
+  return quadrant & 1 ? [-sin * sign, cos * sign] : [cos * sign, sin * sign];
 }

@@ -19,8 +19,8 @@ export interface Heads {
   readonly rowStride: number;
 }
 
-export function checkLayout(layout: unknown): Layout {
-  return choice("layout", layout === undefined ? "BHSD" : layout, ["BHSD", "BSHD"]);
+export function checkLayout(layout: unknown = "BHSD"): Layout {
+  return choice("layout", layout, ["BHSD", "BSHD"]);
 }
 
 /** Which axis has the heads, of more than two, and which the sequence. */

@@ -1,6 +1,5 @@
 // Checks a whole call of engine.attention before anything is written, and turns it into the kernel's parameters.
 import {
-  batchItem,
   SIMILARITY_ADDITIVE,
   SIMILARITY_COSINE,
   SIMILARITY_DOT,
@@ -61,8 +60,6 @@ export interface Keys {
 export interface AttentionPlan extends Sizes {
   readonly query: Operand;
   readonly resident: boolean;
-  readonly headDim: number;
-  readonly valueDim: number;
   /** Multiply-adds, of masked keys too. */
   readonly work: number;
   readonly outputShape: readonly number[];
@@ -79,8 +76,8 @@ export interface AttentionPlan extends Sizes {
 }
 
 export interface CheckedSelection {
-  readonly rows: Int32Array | undefined;
-  readonly heads: Int32Array | undefined;
+  readonly rows?: Int32Array | undefined;
+  readonly heads?: Int32Array | undefined;
 }
 
 /** @param additive f32 weight v of the additive similarity, which takes the place of `similarity` */
@@ -90,11 +87,10 @@ export function planAttention(
   keyArgument: unknown,
   valueArgument: unknown,
   options: AttentionOptions,
-  known: readonly string[] = ATTENTION_OPTIONS,
   additive?: Operand,
 ): AttentionPlan {
   core.open();
-  knownOptions(options, known);
+  knownOptions(options, ATTENTION_OPTIONS);
   const layout = checkLayout(options.layout);
   const query = readHeads(operand(core, "query", queryArgument), layout);
   const key = readHeads(operand(core, "key", keyArgument), layout);
@@ -138,20 +134,17 @@ export function planQuery(
     cached: keys.cached,
     scores: scoresShape(query, keys.length),
   };
-  const similarity = choice(
-    "similarity",
-    options.similarity === undefined ? "dot" : options.similarity,
-    Object.keys(SIMILARITIES) as "dot"[],
-  );
+  const { similarity = "dot", returnLse = false } = options;
+  choice("similarity", similarity, Object.keys(SIMILARITIES) as "dot"[]);
   const defaultScale = similarity === "dot" && !additive ? 1 / Math.sqrt(query.dim) : 1;
-  const scale = options.scale === undefined ? defaultScale : float("scale", options.scale);
-  const softcap = options.softcap === undefined ? 0 : float("softcap", options.softcap);
-  if (options.softcap !== undefined && softcap <= 0) {
-    throw wrongValue("ERR_VALUE", `softcap must be greater than 0 as a float32: got ${options.softcap}`);
+  const { softcap } = options;
+  const scale = float("scale", options.scale === undefined ? defaultScale : options.scale);
+  const cap = softcap === undefined ? 0 : float("softcap", softcap);
+  if (softcap !== undefined && cap <= 0) {
+    throw wrongValue("ERR_VALUE", `softcap must be greater than 0 as a float32: got ${softcap}`);
   }
   const diagonal = checkDiagonal(options, sizes);
   const placements: Placement[] = checkBiases(core, options, sizes);
-  const returnLse = options.returnLse !== undefined && boolean("returnLse", options.returnLse);
   const selection = checkSelection("returnWeights", options.returnWeights, sizes);
   const statistics = checkStatistics(options.statistics);
 
@@ -165,14 +158,12 @@ export function planQuery(
     ...sizes,
     query: query.operand,
     resident: query.operand.tensor !== undefined,
-    headDim: query.dim,
-    valueDim: keys.valueDim,
     work: query.batch * query.heads * query.length * keys.length * (query.dim + keys.valueDim),
     outputShape,
     outputStrides: packedStrides(query, keys.valueDim, layout, ELEMENT_BYTES[query.operand.dtype]),
     lseShape: weightsShape(query.heads, query.length).slice(0, -1),
     diagonal,
-    returnLse,
+    returnLse: boolean("returnLse", returnLse),
     selection,
     statistics,
     weightsShape,
@@ -192,14 +183,14 @@ export function planQuery(
         queryRow: query.rowStride,
         similarity: additive ? SIMILARITY_ADDITIVE : SIMILARITIES[similarity],
         scale,
-        softcap,
+        softcap: cap,
         // 2^shift >= Sk + 1: sums of probabilities, a sink among them, stay below 1
         shift: Math.ceil(Math.log2(keys.length + 2)),
         left: diagonal.left,
         right: diagonal.right,
       };
       keys.place(scope, fields);
-      fields.items ??= placeItems(scope, diagonal.items);
+      fields.items ??= scope.copyIn(diagonal.items);
       if (additive) fields.additive = place(scope, additive);
       for (const placement of placements) placement(scope, fields);
       return fields;
@@ -212,11 +203,6 @@ function placeShared(scope: CallScope, queryAddress: number, query: Heads, key: 
   const keyAddress = same(query, key) ? queryAddress : place(scope, key.operand);
   if (same(query, value)) return { key: keyAddress, value: queryAddress };
   return { key: keyAddress, value: same(key, value) ? keyAddress : place(scope, value.operand) };
-}
-
-function placeItems(scope: CallScope, items: Int32Array): number {
-  if (items.length % batchItem.words !== 0) throw new Error("attention-wasm: batch items do not match the ABI");
-  return scope.copyIn(items);
 }
 
 function scoresShape(query: Heads, keyLength: number): number[] {
@@ -232,7 +218,7 @@ export function checkSelection(
   sizes: Sizes,
 ): CheckedSelection | undefined {
   if (value === undefined || value === false) return undefined;
-  if (value === true) return { rows: undefined, heads: undefined };
+  if (value === true) return {};
   if (typeof value !== "object" || value === null) {
     throw wrongKind("ERR_ARGUMENT_TYPE", `${name} must be true, false or { rows, heads }: got ${show(value)}`);
   }

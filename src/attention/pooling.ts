@@ -1,12 +1,11 @@
 // Attention pooling: the layer that the PyTorch and TensorFlow modules of the seed document meant. Their scores are the
 // row sums of x x^T, and sum_m x_n . x_m = x_n . sum_m x_m: so one query, the sum of all rows, does it in O(N D).
 import type { Core } from "../engine/core.js";
-import { DTYPE_FLOAT32 } from "../engine/abi.generated.js";
-import { STAGE_SCALED } from "../engine/abi.generated.js";
+import { DTYPE_FLOAT32, STAGE_SCALED } from "../engine/abi.generated.js";
 import { wrongValue } from "../errors.js";
 import { composite, type Keep } from "../composite.js";
 import { contiguousRows, headSize, operand } from "../operand.js";
-import { flattenAxes, showShape } from "../shape.js";
+import { showShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { runAttention, runScores } from "./attention.js";
 import type { AnyTensor } from "./options.js";
@@ -40,7 +39,7 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
     const { output, weights } = runAttention<Tensor>(core, plan);
     keep(output);
     keep(weights);
-    const scores = runScores(core, plan, { rows: undefined, heads: undefined }, STAGE_SCALED) as Tensor;
+    const scores = runScores(core, plan, {}, STAGE_SCALED) as Tensor;
     // [B, 1, 1, n] -> [B, n] or [n]
     const squeeze = (result: Tensor) => {
       const flat = keep(keep(result).select(1, 0)).select(1, 0);
@@ -54,12 +53,11 @@ export function attentionPooling<T extends AnyTensor>(core: Core, x: T): Pooling
 function sumRows(core: Core, x: Tensor, keep: Keep): Tensor {
   const [batch, , length, dim] = x.shape as [number, number, number, number];
   const sums = keep(Tensor.allocate(core, [batch, 1, 1, dim], "float32"));
-  const [, batchStride] = flattenAxes("x", [batch], [x.strides[0]!]);
   core.call((scope) => {
     // f64 [D] and f32 [D]
     const scratch = scope.allocate(dim * 12);
     for (let b = 0; b < batch; b++) {
-      const from = x.address + b * batchStride * 4;
+      const from = x.address + b * x.strides[0]! * 4;
       core.kernels.sumRows(from, length, x.strides[2]! * 4, dim, DTYPE_FLOAT32, sums.address + b * dim * 4, scratch);
     }
   });

@@ -114,7 +114,8 @@ export function remember(
     const length = elements(shape);
     return { shape, strides, dtype, array: host && ownTag(host.data), length, bytes: length * ELEMENT_BYTES[dtype] };
   }) as [Argument, Argument, Argument];
-  const block = new Uint32Array(core.memory.memory.buffer, parameters, attentionParameters.words);
+  const at = parameters >>> 2;
+  const block = core.memory.words.subarray(at, at + attentionParameters.words);
   const words = Uint32Array.from([...block, ...plan.diagonal.items]);
   const { outputShape } = plan;
   const outputBytes = elements(outputShape) * ELEMENT_BYTES[query.dtype];
@@ -158,7 +159,7 @@ export function repeat(
     words[FIELDS.items] = parameters + attentionParameters.words * 4;
     core.memory.words.set(words, parameters >>> 2);
     core.compute(scope, parameters, job);
-    return { output: made ?? hostCopy(core.memory.memory.buffer, output, shape, dtype, q as HostData) };
+    return { output: made ?? hostCopy(core.memory, output, shape, dtype, q as HostData) };
   } catch (error) {
     made?.dispose();
     throw error;

@@ -15,7 +15,6 @@ import {
   Result,
 } from "../operand.js";
 import { ELEMENT_BYTES } from "../host-tensor.js";
-import { Tensor } from "../tensor.js";
 import { cosSin, exp, log } from "./elementary.js";
 import { checkLayout, packedStrides, readAxes } from "./heads.js";
 import type { AnyTensor } from "./options.js";
@@ -49,10 +48,8 @@ interface Tables {
   readonly place: (scope: CallScope) => { cos: number; sin: number };
   /** In elements. */
   readonly batchStride: number;
-  readonly rowStride: number;
   /** [B or 1, S], or undefined: row s */
-  readonly rows: Int32Array | undefined;
-  readonly rowsPerBatch: boolean;
+  readonly rows?: Int32Array | undefined;
 }
 
 export function rotaryEmbedding<T extends AnyTensor>(core: Core, input: T, options: RotaryOptions): T {
@@ -72,11 +69,13 @@ export function planRotary(core: Core, x: Operand, options: RotaryOptions): (sco
   const layout = checkLayout(options.layout);
   const axes = readAxes(x, layout);
   const { batch, heads, length, dim: headDim } = axes;
-  const rotaryDim = options.rotaryDim === undefined ? headDim : integer("rotaryDim", options.rotaryDim, 2, headDim);
+  const { rotaryDim = headDim, interleaved = false } = options;
+  if (options.rotaryDim !== undefined) integer("rotaryDim", rotaryDim, 2, headDim);
   if (rotaryDim % 2 !== 0) throw wrongValue("ERR_VALUE", `rotaryDim must be even: got ${rotaryDim}`);
-  const interleaved = options.interleaved !== undefined && boolean("interleaved", options.interleaved);
+  boolean("interleaved", interleaved);
   const tables = checkTables(core, options, batch, length, rotaryDim);
 
+  const { rows } = tables;
   return (scope, output) => {
     const packed = packedStrides(axes, headDim, layout, ELEMENT_BYTES[x.dtype]);
     const parameters = scope.block(rotaryParameters, {
@@ -97,9 +96,9 @@ export function planRotary(core: Core, x: Operand, options: RotaryOptions): (sco
       outputRow: packed.row,
       ...tables.place(scope),
       cacheBatch: tables.batchStride * 4,
-      cacheRow: tables.rowStride * 4,
-      positions: tables.rows ? scope.copyIn(tables.rows) : 0,
-      positionsBatch: tables.rowsPerBatch ? length * 4 : 0,
+      cacheRow: rotaryDim * 2,
+      positions: rows ? scope.copyIn(rows) : 0,
+      positionsBatch: rows && rows.length !== length ? length * 4 : 0,
       scratch: scope.allocate(headDim * 8),
     });
     core.kernels.rotaryEmbedding(parameters, 0, batch * heads * length);
@@ -107,11 +106,11 @@ export function planRotary(core: Core, x: Operand, options: RotaryOptions): (sco
 }
 
 function checkTables(core: Core, options: RotaryOptions, batch: number, length: number, rotaryDim: number): Tables {
-  const offset = options.offset === undefined ? 0 : integer("offset", options.offset, -MOST_POSITION, MOST_POSITION);
+  const { offset = 0, base = 10000 } = options;
+  integer("offset", offset, -MOST_POSITION, MOST_POSITION);
   const half = rotaryDim / 2;
   if (options.cos === undefined && options.sin === undefined) {
-    const base = options.base === undefined ? 10000 : finite("base", options.base);
-    if (base <= 0) throw wrongValue("ERR_VALUE", `base must be greater than 0: got ${base}`);
+    if (finite("base", base) <= 0) throw wrongValue("ERR_VALUE", `base must be greater than 0: got ${base}`);
     const positions = checkPositions(core, options, batch, length, -MOST_POSITION, MOST_POSITION);
     return computedTables(positions ?? Int32Array.from({ length }, (_, s) => s + offset), length, half, base);
   }
@@ -133,7 +132,7 @@ function checkTables(core: Core, options: RotaryOptions, batch: number, length: 
       throw wrongValue("ERR_VALUE", "positions and offset need cos and sin of shape [P, rotaryDim / 2]");
     }
     exactShape(cos, [batch, length, half]);
-    return { place, batchStride: length * half, rowStride: half, rows: undefined, rowsPerBatch: false };
+    return { place, batchStride: length * half };
   }
   exactShape(cos, [null, half]);
   const last = cos.shape[0]! - 1;
@@ -145,7 +144,7 @@ function checkTables(core: Core, options: RotaryOptions, batch: number, length: 
     integer("offset", offset, 0, last - length + 1);
     rows = Int32Array.from({ length }, (_, s) => s + offset);
   }
-  return { place, batchStride: 0, rowStride: half, rows, rowsPerBatch: rows !== undefined && rows.length !== length };
+  return { place, batchStride: 0, rows };
 }
 
 /** [S] or [B, S] of integers, or undefined where none were given. */
@@ -161,7 +160,7 @@ function checkPositions(
   if (positions === undefined) return undefined;
   if (options.offset !== undefined) throw wrongValue("ERR_VALUE", "offset cannot be combined with positions");
   let list: unknown = positions;
-  if (positions instanceof Tensor || (typeof positions === "object" && positions !== null && "shape" in positions)) {
+  if ("shape" in Object(positions)) {
     const argument: Operand = operand(core, "positions", positions);
     exactShape(argument, argument.shape.length === 2 ? [batch, length] : [length]);
     list = hostData(argument);
@@ -188,8 +187,5 @@ function computedTables(positions: Int32Array, length: number, half: number, bas
   return {
     place: (scope) => ({ cos: scope.copyIn(cos), sin: scope.copyIn(sin) }),
     batchStride: positions.length === length ? 0 : length * half,
-    rowStride: half,
-    rows: undefined,
-    rowsPerBatch: false,
   };
 }

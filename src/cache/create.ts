@@ -46,21 +46,22 @@ export function createCache(core: Core, options: KVCacheOptions): [CacheConfig, 
     "pages",
     "rotary",
   ] satisfies (keyof KVCacheOptions)[]);
-  const whole = (name: keyof KVCacheOptions, least: number, otherwise?: number) =>
-    integer(name, options[name] === undefined ? otherwise : options[name], least, MOST_TOKENS);
-  const batch = options.batch === undefined ? 1 : integer("batch", options.batch, 1, MOST_SEQUENCES);
+  const whole = (name: keyof KVCacheOptions, least: number, otherwise?: number, most = MOST_TOKENS) =>
+    integer(name, options[name] === undefined ? otherwise : options[name], least, most);
+  const batch = whole("batch", 1, 1, MOST_SEQUENCES);
   const kvHeads = whole("kvHeads", 1);
   const headDim = whole("headDim", 1);
   const valueDim = whole("valueDim", 1, headDim);
   headSize("headDim", headDim);
   headSize("valueDim", valueDim);
   const names = Object.keys(CACHE_DTYPES) as (keyof typeof CACHE_DTYPES)[];
-  const code = CACHE_DTYPES[options.dtype === undefined ? "float32" : choice("dtype", options.dtype, names)];
+  const { dtype: given = "float32" } = options;
+  const code = CACHE_DTYPES[choice("dtype", given, names)];
   const window = whole("window", options.window === undefined ? 0 : 1, 0);
   const pinned = whole("pinned", 0, 0);
   if (pinned > 0 && window === 0)
     throw wrongValue("ERR_VALUE", "pinned needs window: without one, all tokens are kept");
-  const pages = options.pages === undefined ? 0 : whole("pages", 1);
+  const pages = whole("pages", options.pages === undefined ? 0 : 1, 0);
   const room = window > 0 ? window + 255 : pages > 0 ? Math.min(pages * PAGE_KEYS, MOST_TOKENS) : undefined;
   const capacity = whole("capacity", Math.max(window, 1), room);
 

@@ -64,7 +64,7 @@ export class Pool {
   /** A page of zeros, or a copy of another's. */
   take(like?: Page): Page {
     const address = (this.#freeExtra.pop() ?? this.#free.pop())!;
-    const bytes = new Uint8Array(this.core.memory.memory.buffer);
+    const { bytes } = this.core.memory;
     if (like) bytes.copyWithin(address, like.address, like.address + this.pageBytes);
     else bytes.fill(0, address, address + this.pageBytes);
     return { address, refs: 1, finite: like?.finite ?? true };

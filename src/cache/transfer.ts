@@ -62,7 +62,7 @@ export function appendRows(
   // The last that can fail
   sequences.pool.reserve(sequences.missing(lengths));
   const written = sequences.grow(lengths);
-  new Uint32Array(core.memory.memory.buffer, pages, batch * width).set(sequences.table(width, skipped).addresses);
+  core.memory.words.set(sequences.table(width, skipped).addresses, pages >>> 2);
   for (const block of blocks) {
     if (!core.kernels.cacheAppend(block)) for (const page of written) page.finite = false;
   }
@@ -82,7 +82,7 @@ export function readRows(config: CacheConfig, sequences: Sequences, chunk: Chunk
   return core.call((scope) => {
     const result = new Result(scope, false, [list.length, kvHeads, end - start, chunk.dim], "float32");
     const rows = { address: result.address, batch: kvHeads * head, head, row };
-    new Uint8Array(core.memory.memory.buffer, rows.address, list.length * rows.batch).fill(0);
+    core.memory.bytes.fill(0, rows.address, rows.address + list.length * rows.batch);
     const width = pagesOf(longest);
     const pages = scope.copyIn(sequences.table(width).addresses);
     const read = (range: (sequence: Sequence) => readonly [from: number, to: number]) => {

@@ -37,6 +37,9 @@ export interface Team {
   stop(): void;
 }
 
+/** Why a wish could not be met, where one could not. */
+type Reasons = { readonly [K in keyof EngineInfo["reasons"]]: string | undefined };
+
 interface Parts {
   readonly kernels: Kernels;
   readonly memory: LinearMemory;
@@ -52,31 +55,26 @@ export class Core {
    * all garbage (docs/kernels.md).
    */
   readonly scope: CallScope = new CallScope(this);
-  readonly #reasons: EngineInfo["reasons"];
+  readonly #reasons: Reasons;
   /** Absent once closed, so that the runtime can reclaim the memory. */
   #parts: Parts | undefined;
 
-  constructor(
-    module: WebAssembly.Module,
-    memory: LinearMemory,
-    reasons: EngineInfo["reasons"],
-    gather?: (kernels: Kernels) => Team,
-  ) {
+  constructor(module: WebAssembly.Module, memory: LinearMemory, reasons: Reasons, gather?: (kernels: Kernels) => Team) {
     const kernels = instantiateKernels(module, memory.memory);
     this.#parts = { kernels, memory, team: gather?.(kernels) };
     this.#reasons = reasons;
   }
 
   get kernels(): Kernels {
-    return this.#open().kernels;
+    return this.open().kernels;
   }
 
   get memory(): LinearMemory {
-    return this.#open().memory;
+    return this.open().memory;
   }
 
   get team(): Team | undefined {
-    return this.#open().team;
+    return this.open().team;
   }
 
   get closed(): boolean {
@@ -89,28 +87,25 @@ export class Core {
   }
 
   get info(): EngineInfo {
-    const { kernels, memory, team } = this.#open();
+    const { kernels, memory, team } = this.open();
+    const { relaxed } = this.#reasons;
     const threads = team ? team.reason : this.#reasons.threads;
     return {
       build: kernels.relaxed() ? "relaxed" : "simd",
       threads: team?.count ?? 1,
       memory: memory.info,
-      reasons: { ...(this.#reasons.relaxed && { relaxed: this.#reasons.relaxed }), ...(threads && { threads }) },
+      reasons: { ...(relaxed && { relaxed }), ...(threads && { threads }) },
     };
   }
 
   /** Throws ERR_CLOSED once the engine is closed. */
-  open(): void {
-    this.#open();
-  }
-
-  #open(): Parts {
+  open(): Parts {
     if (!this.#parts) throw wrongKind("ERR_CLOSED", "the engine is closed: load another one");
     return this.#parts;
   }
 
   job(scope: CallScope, operation: Operation, parameters: number, work: number): Job {
-    const { kernels } = this.#open();
+    const { kernels } = this.open();
     const forward = operation === "forward";
     return {
       operation,
@@ -123,11 +118,10 @@ export class Core {
 
   /** Computes all tiles of a job, on all threads where that is worth waking them. */
   compute(scope: CallScope, parameters: number, { operation, work, tiles, partialBytes, scratchBytes }: Job): void {
-    const { kernels, team } = this.#open();
+    const { kernels, memory, team } = this.open();
     if (partialBytes > 0) {
       const partials = scope.allocate(partialBytes);
-      const words = new Uint32Array(this.memory.memory.buffer, parameters, attentionParameters.words);
-      words[attentionParameters.integers.partials] = partials;
+      memory.words[(parameters >>> 2) + attentionParameters.integers.partials] = partials;
     }
     if (team && tiles > 1 && work > WORTH_WAKING) {
       team.run(scope, operation, parameters, tiles, scratchBytes);
@@ -159,7 +153,7 @@ export class Core {
 export class CallScope {
   readonly core: Core;
   readonly #temporaries: { address: number; bytes: number }[] = [];
-  #undos: (() => void)[] | undefined;
+  readonly #undos: (() => void)[] = [];
   /** What was reserved, and what is left of it. */
   #reserved = 0;
   #next = 0;
@@ -200,18 +194,17 @@ export class CallScope {
   /** Address of a parameter block with these fields. */
   block<L extends Layout>(layout: L, fields: Fields<L>): number {
     const address = this.allocate(layout.words * 4);
-    writeBlock(this.core.memory.memory, address, layout, fields);
+    writeBlock(this.core.memory, address, layout, fields);
     return address;
   }
 
   /** Has something undone should the call fail. */
   undo(action: () => void): void {
-    if (this.#undos) this.#undos.push(action);
-    else this.#undos = [action];
+    this.#undos.push(action);
   }
 
   fail(): void {
-    for (const action of this.#undos ?? []) action();
+    for (const action of this.#undos) action();
   }
 
   end(): void {

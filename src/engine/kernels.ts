@@ -2,6 +2,7 @@
 // the loader.
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Layout } from "./abi.generated.js";
+import type { LinearMemory } from "./memory.js";
 
 export interface Kernels {
   attentionTiles(parameters: number): number;
@@ -39,18 +40,17 @@ export type Fields<L extends Layout> = Partial<Record<keyof L["integers"] | keyo
 
 /** Writes a parameter block; fields left out are zero. */
 export function writeBlock<L extends Layout>(
-  memory: WebAssembly.Memory,
+  { words, floats }: LinearMemory,
   address: number,
   layout: L,
   fields: Fields<L>,
 ): void {
-  const integers = new Uint32Array(memory.buffer, address, layout.words);
-  const floats = new Float32Array(memory.buffer, address, layout.words);
-  integers.fill(0);
+  const first = address >>> 2;
+  words.fill(0, first, first + layout.words);
   for (const name in fields) {
     const value = fields[name as keyof typeof fields] as number;
     const place = layout.integers[name];
-    if (place !== undefined) integers[place] = value;
-    else floats[layout.floats[name] as number] = value;
+    if (place !== undefined) words[first + place] = value;
+    else floats[first + (layout.floats[name] as number)] = value;
   }
 }

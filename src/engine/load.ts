@@ -1,7 +1,7 @@
 // Which build this runtime can run, and an engine core on it. Nothing happens at import: modules are compiled here.
 import { show, wrongKind, wrongValue } from "../errors.js";
 import { boolean, choice, integer, knownOptions } from "../checks.js";
-import { type Build, Core, type EngineInfo, type Team } from "./core.js";
+import { type Build, Core, type Team } from "./core.js";
 import type { Kernels } from "./kernels.js";
 import { LinearMemory, MAXIMUM_MEMORY } from "./memory.js";
 
@@ -52,42 +52,35 @@ export interface ThreadSupport {
 }
 
 export async function loadCore(options: LoadOptions, single: BuildSource, support?: ThreadSupport): Promise<Core> {
-  const checked = checkOptions(options, support);
-  const { module } = options;
-  if (module !== undefined) return createCore(await compileSource(await module), checked);
-  const { code, reason } = chooseBuild(checked.build, checked.support?.source ?? single);
-  return createCore(await compileSmall(code), checked, reason);
+  const checked = checkOptions(options, single, support);
+  const { module = chooseBuild(checked) } = options;
+  return createCore(await compileSource(await module), checked);
 }
 
 export function loadCoreSync(options: LoadSyncOptions, single: BuildSource, support?: ThreadSupport): Core {
-  const checked = checkOptions(options, support);
-  const { module } = options;
-  if (module !== undefined) {
-    if (!isModule(module) && !isBytes(module)) {
-      throw wrongKind(
-        "ERR_MODULE",
-        `module must be a WebAssembly.Module or its bytes in loadSync: got ${show(module)}`,
-      );
-    }
-    return createCore(compileSync(module), checked);
+  const checked = checkOptions(options, single, support);
+  const { module = chooseBuild(checked) } = options;
+  if (!isModule(module) && !isBytes(module)) {
+    throw wrongKind("ERR_MODULE", `module must be a WebAssembly.Module or its bytes in loadSync: got ${show(module)}`);
   }
-  const { code, reason } = chooseBuild(checked.build, checked.support?.source ?? single);
-  return createCore(compileSync(code), checked, reason);
+  return createCore(compileSync(module), checked);
 }
 
 interface Checked {
   readonly build: "auto" | Build;
   readonly maximumMemory: number | undefined;
+  readonly source: BuildSource;
   /** More than 1 only together with `support`. */
   readonly threads: number;
   readonly support: ThreadSupport | undefined;
-  readonly reason: string | undefined;
   readonly workerFactory: (() => Worker) | undefined;
+  /** Why a wish cannot be met, as far as that is known. */
+  readonly reasons: { relaxed?: string; threads?: string | undefined };
 }
 
 const OPTIONS = ["build", "deterministic", "threads", "workerFactory", "module", "maximumMemory"];
 
-function checkOptions(options: CoreOptions, support: ThreadSupport | undefined): Checked {
+function checkOptions(options: CoreOptions, single: BuildSource, support: ThreadSupport | undefined): Checked {
   knownOptions(options, OPTIONS);
   const build = choice("build", options.build ?? "auto", ["auto", "simd", "relaxed"]);
   const deterministic = options.deterministic !== undefined && boolean("deterministic", options.deterministic);
@@ -98,26 +91,27 @@ function checkOptions(options: CoreOptions, support: ThreadSupport | undefined):
   if (workerFactory !== undefined && typeof workerFactory !== "function") {
     throw wrongKind("ERR_ARGUMENT_TYPE", `workerFactory must be a function: got ${show(workerFactory)}`);
   }
-  const wish = options.threads === "auto" ? "auto" : integer("threads", options.threads ?? 1, 1, 1024);
-  const threads = wish === "auto" ? (support?.processors() ?? 2) : wish;
+  const threads =
+    options.threads === "auto" ? (support?.processors() ?? 2) : integer("threads", options.threads ?? 1, 1, 1024);
   const why = support ? support.why() : "threads need `load` from 'attention-wasm/threads'";
   const several = threads > 1 && why === undefined;
   return {
     build: deterministic ? "simd" : build,
     maximumMemory:
       maximumMemory === undefined ? undefined : integer("maximumMemory", maximumMemory, 65536, MAXIMUM_MEMORY),
+    source: several && support ? support.source : single,
     threads: several ? threads : 1,
     support: several ? support : undefined,
-    reason: threads > 1 ? why : undefined,
     workerFactory,
+    reasons: { threads: threads > 1 ? why : undefined },
   };
 }
 
-/** The build to run, and why it is not the relaxed one where that could have been. */
-function chooseBuild(build: "auto" | Build, source: BuildSource) {
+/** The build to run; `reasons` gets why it is not the relaxed one where that could have been. */
+function chooseBuild({ build, source, reasons }: Checked): BufferSource | WebAssembly.Module {
   if (typeof WebAssembly !== "object") throw wrongValue("ERR_NO_SIMD", "this runtime has no WebAssembly");
   const relaxed = build === "simd" ? undefined : source("relaxed");
-  if (relaxed !== undefined && runs(relaxed)) return { code: relaxed };
+  if (relaxed !== undefined && runs(relaxed)) return relaxed;
   const reason = relaxed ? "this runtime has no relaxed SIMD" : "this entry point has no relaxed build";
   if (build === "relaxed") throw wrongValue("ERR_NO_RELAXED_SIMD", `${reason}: use build 'auto' or 'simd'`);
   const simd = source("simd");
@@ -133,25 +127,29 @@ function chooseBuild(build: "auto" | Build, source: BuildSource) {
       "this runtime has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4 and Node 16.4 brought it)",
     );
   }
-  return build === "auto" ? { code: simd, reason } : { code: simd };
+  if (build === "auto") reasons.relaxed = reason;
+  return simd;
 }
 
-/** Whether this runtime knows every instruction; what is compiled already has shown it. */
+/**
+ * Whether this runtime knows every instruction; what is compiled already has shown it. Hosts that forbid compiling mostly still
+ * tell.
+ */
 function runs(code: BufferSource | WebAssembly.Module): boolean {
-  return isModule(code) || WebAssembly.validate(code as BufferSource);
+  try {
+    return isModule(code) || WebAssembly.validate(code as BufferSource);
+  } catch {
+    return true;
+  }
 }
 
 /** Room for one engine among others where memory is shared: some hosts reserve all of it at once. */
 const SHARED_MEMORY = 2 ** 30;
 
-function createCore(module: WebAssembly.Module, checked: Checked, relaxed?: string): Core {
-  const { threads, support, reason, workerFactory } = checked;
+function createCore(module: WebAssembly.Module, checked: Checked): Core {
+  const { threads, support, workerFactory, reasons } = checked;
   const threaded = WebAssembly.Module.exports(module).some(({ name }) => name === "work");
-  const unthreaded = support && !threaded ? "module is not one of the threaded builds" : reason;
-  const reasons: EngineInfo["reasons"] = {
-    ...(relaxed && { relaxed }),
-    ...(unthreaded && { threads: unthreaded }),
-  };
+  if (support && !threaded) reasons.threads = "module is not one of the threaded builds";
   const memory = new LinearMemory(checked.maximumMemory ?? (threaded ? SHARED_MEMORY : MAXIMUM_MEMORY), threaded);
   const gather =
     support && threaded
@@ -162,7 +160,7 @@ function createCore(module: WebAssembly.Module, checked: Checked, relaxed?: stri
     core = new Core(module, memory, reasons, gather);
   } catch (cause) {
     const message = "module must be one of this package's .wasm files: it could not be instantiated";
-    throw wrongKind("ERR_MODULE", message, cause);
+    throw wrongKind("ERR_MODULE", message, { cause });
   }
   const { build } = core.info;
   if (checked.build !== "auto" && build !== checked.build) {
@@ -177,7 +175,7 @@ function createCore(module: WebAssembly.Module, checked: Checked, relaxed?: stri
 
 /** Also a module of another realm, as edge runtimes hand over. */
 function isModule(source: unknown): boolean {
-  return Object.prototype.toString.call(source) === "[object WebAssembly.Module]";
+  return Object(source)[Symbol.toStringTag] === "WebAssembly.Module";
 }
 
 function isBytes(source: unknown): source is BufferSource {
@@ -187,7 +185,14 @@ function isBytes(source: unknown): source is BufferSource {
 /** Compiles whatever a caller may hand over as a module. */
 export async function compileSource(source: unknown): Promise<WebAssembly.Module> {
   if (isModule(source)) return source as WebAssembly.Module;
-  if (isBytes(source)) return WebAssembly.compile(source).catch((cause) => compileFailed(cause, source));
+  if (isBytes(source)) {
+    // At once, which is ten times as fast for a few kilobytes as by way of a thread; old Chrome refuses that on a page
+    try {
+      return compileSync(source);
+    } catch {
+      return WebAssembly.compile(source).catch((cause) => compileFailed(cause, source));
+    }
+  }
   if (typeof URL === "function" && source instanceof URL) {
     return compileResponse(await fetchModule(source), source.href);
   }
@@ -201,7 +206,7 @@ export async function compileSource(source: unknown): Promise<WebAssembly.Module
 function fetchModule(url: URL): Promise<Response> {
   return fetch(url).catch((cause) => {
     const advice = url.protocol === "file:" ? "; read files yourself and hand over their bytes" : "";
-    throw wrongKind("ERR_MODULE", `module could not be fetched: ${url.href} (${cause.message})${advice}`, cause);
+    throw wrongKind("ERR_MODULE", `module could not be fetched: ${url.href} (${cause.message})${advice}`, { cause });
   });
 }
 
@@ -209,20 +214,11 @@ async function compileResponse(response: Response, url: string): Promise<WebAsse
   if (!response.ok) throw wrongValue("ERR_MODULE", `module could not be fetched: ${url} answered ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   // A page served where a .wasm was expected is the usual mishap
-  if (bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
+  if (String.fromCharCode(...bytes.subarray(0, 4)) !== "\0asm") {
     const type = response.headers.get("content-type") ?? "no content type";
     throw wrongValue("ERR_MODULE", `module is not WebAssembly: ${url} answered ${bytes.length} bytes of ${type}`);
   }
-  return WebAssembly.compile(bytes).catch((cause) => compileFailed(cause, bytes));
-}
-
-/** At once, which is ten times as fast for a few kilobytes as by way of a thread; old Chrome refuses that on a page. */
-async function compileSmall(code: BufferSource | WebAssembly.Module): Promise<WebAssembly.Module> {
-  try {
-    return compileSync(code);
-  } catch {
-    return compileSource(code);
-  }
+  return compileSource(bytes);
 }
 
 export function compileSync(source: BufferSource | WebAssembly.Module): WebAssembly.Module {
@@ -235,19 +231,10 @@ export function compileSync(source: BufferSource | WebAssembly.Module): WebAssem
 }
 
 function compileFailed(cause: unknown, bytes: BufferSource): never {
-  // Hosts that forbid compiling mostly still tell whether they could
-  const message = validates(bytes)
+  const message = runs(bytes)
     ? "this host refuses to compile WebAssembly: allow 'wasm-unsafe-eval' in the script-src of its content security policy, " +
       "or hand over a compiled one as `module` (edge runtimes give one for an import of attention-wasm/simd.wasm)"
     : "module is damaged, or has instructions this runtime does not know: relaxed.wasm needs relaxed SIMD, where " +
       "simd.wasm may do";
-  throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, cause);
-}
-
-function validates(bytes: BufferSource): boolean {
-  try {
-    return WebAssembly.validate(bytes);
-  } catch {
-    return true;
-  }
+  throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, { cause });
 }

@@ -49,7 +49,7 @@ export class LinearMemory {
       throw wrongValue(
         "ERR_OUT_OF_MEMORY",
         `the runtime refuses ${kind} of up to ${this.maximum} bytes: lower maximumMemory`,
-        cause,
+        { cause },
       );
     }
     this.#free = [{ address: FIRST_ADDRESS, bytes: PAGE - FIRST_ADDRESS }];

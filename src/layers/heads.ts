@@ -2,7 +2,7 @@
 // lies as [N, L, heads, head size], whichever order the caller's axes have.
 import { runAttention } from "../attention/attention.js";
 import type { AttentionOptions } from "../attention/options.js";
-import { ATTENTION_OPTIONS, planAttention } from "../attention/plan.js";
+import { planAttention } from "../attention/plan.js";
 import { type RotaryOptions, rotaryEmbedding } from "../attention/rotary.js";
 import type { Keep } from "../composite.js";
 import type { Core } from "../engine/core.js";
@@ -157,7 +157,7 @@ export function attend(
   const factor = keep(upload(core, { data: Float32Array.of(scale ?? 1), shape: [1] }));
   const [sq, sk] = [q, k].map((x) => keep(combined(core, BINARY_MULTIPLY, x, factor)));
   const score = keep(upload(core, { data: new Float32Array(H.headDim).fill(H.concat()), shape: [H.headDim] }));
-  const plan = planAttention(core, sq, sk, v, all, ATTENTION_OPTIONS, operand(core, "concat_score_weight", score));
+  const plan = planAttention(core, sq, sk, v, all, operand(core, "concat_score_weight", score));
   return runAttention<Tensor>(core, plan);
 }
 

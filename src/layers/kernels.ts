@@ -81,7 +81,7 @@ function compile(core: Core): WebAssembly.Module {
       "ERR_COMPILE",
       "this host refuses to compile the layers at once: await loadLayers(engine) before the first layer, or " +
         `loadLayers(engine, module) with a compiled attention-wasm/layers-${build}.wasm (${(cause as Error).message})`,
-      cause,
+      { cause },
     );
   }
 }
@@ -93,7 +93,7 @@ export function instantiate(core: Core, module: WebAssembly.Module): LayerKernel
     const { exports } = new WebAssembly.Instance(module, { env: { memory: core.memory.memory } });
     kernels = exports as unknown as LayerKernels;
   } catch (cause) {
-    throw wrongKind("ERR_MODULE", "module must be this package's layers-simd.wasm or layers-relaxed.wasm", cause);
+    throw wrongKind("ERR_MODULE", "module must be this package's layers-simd.wasm or layers-relaxed.wasm", { cause });
   }
   if (typeof kernels.gemm !== "function") {
     throw wrongKind("ERR_MODULE", "module must be this package's layers-simd.wasm or layers-relaxed.wasm");

@@ -24,7 +24,7 @@ export function multiply(core: Core, fields: ProductFields): void {
     const whole: ProductFields = { batch: 1, activation: ACTIVATION_NONE, ...fields };
     const parameters = scope.block(gemmParameters, whole);
     const scratch = scope.allocate(kernels.gemmScratch(parameters) >>> 0);
-    writeBlock(core.memory.memory, parameters, gemmParameters, { ...whole, scratch });
+    writeBlock(core.memory, parameters, gemmParameters, { ...whole, scratch });
     kernels.gemm(parameters);
   });
 }

@@ -90,6 +90,6 @@ function productOf(
   };
   const block = scope.block(gemmParameters, fields);
   const scratch = scope.allocate(layerKernels(scope.core).gemmScratch(block) >>> 0);
-  writeBlock(scope.core.memory.memory, block, gemmParameters, { ...fields, scratch });
+  writeBlock(scope.core.memory, block, gemmParameters, { ...fields, scratch });
   return block;
 }

@@ -1,7 +1,7 @@
 // Attention of one head over sequences [B, L, D] or [L, D], as layers before Transformers have it.
 import { runAttention } from "../attention/attention.js";
 import type { AnyTensor, AttentionOptions } from "../attention/options.js";
-import { ATTENTION_OPTIONS, planAttention } from "../attention/plan.js";
+import { planAttention } from "../attention/plan.js";
 import type { Keep } from "../composite.js";
 import type { Core } from "../engine/core.js";
 import { wrongValue } from "../errors.js";
@@ -81,7 +81,6 @@ export function attendSingleHead(
       ...(mask !== undefined && { mask: scoresWithHead(mask, keep) }),
       ...(bias !== undefined && { bias: scoresWithHead(bias, keep) }),
     },
-    ATTENTION_OPTIONS,
     additive && operand(core, "v.weight", additive),
   );
   const { output, weights } = runAttention<Tensor>(core, plan);

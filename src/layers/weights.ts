@@ -57,7 +57,7 @@ function readEntries(source: WeightSource): Map<string, CheckedHostTensor> {
       tensors = readSafetensors(source instanceof Uint8Array ? source : new Uint8Array(source));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      throw wrongValue("ERR_WEIGHTS", `the weights cannot be read: ${error.message}`, error);
+      throw wrongValue("ERR_WEIGHTS", `the weights cannot be read: ${error.message}`, { cause: error });
     }
   } else if (source instanceof Map) {
     tensors = source;

@@ -82,7 +82,7 @@ function recurrentProduct(
   };
   const block = scope.block(gemmParameters, fields);
   const scratch = scope.allocate(kernels.gemmScratch(block) >>> 0);
-  writeBlock(core.memory.memory, block, gemmParameters, { ...fields, scratch });
+  writeBlock(core.memory, block, gemmParameters, { ...fields, scratch });
   return block;
 }
 

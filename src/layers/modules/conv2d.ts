@@ -161,7 +161,7 @@ export class Conv2d extends Module {
         };
         const product = scope.block(gemmParameters, fields);
         const scratch = scope.allocate(kernels.gemmScratch(product) >>> 0);
-        writeBlock(core.memory.memory, product, gemmParameters, { ...fields, scratch });
+        writeBlock(core.memory, product, gemmParameters, { ...fields, scratch });
         kernels.convolve(image, product);
       });
       return output;
