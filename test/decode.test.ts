@@ -345,13 +345,18 @@ for (const build of BUILDS) {
             ...fields,
           }),
         );
-      // Nine splits of 576 keys
-      assert.is(tiles({}), 27);
-      assert.is(tiles({ queryLength: 4 }), 27);
-      assert.is(tiles({ groups: 2, queryLength: 2, softcap: 3, sinks: 64 }), 27);
+      // Splits: 16 of all heads together
+      assert.is(tiles({}), 3 * 6);
+      assert.is(tiles({ queryLength: 4 }), 3 * 6);
+      assert.is(tiles({ groups: 2, queryLength: 2, softcap: 3, sinks: 64 }), 3 * 6);
+      // but none of more than 4096 keys, and of less than 512 only what is left
+      assert.is(tiles({ keyHeads: 32 }), 32 * 2);
+      assert.is(tiles({ keyHeads: 32, keyLength: 4096 }), 32);
+      assert.is(tiles({ keyLength: 513 }), 3 * 2);
+      assert.is(tiles({ keyLength: 512 }), 3);
       // Pages are read with all their heads
-      assert.is(tiles({ pages: 64, headDim: 9, valueDim: 11 }), 9);
-      assert.is(tiles({ keyLength: 576 }), 3);
+      assert.is(tiles({ pages: 64, headDim: 9, valueDim: 11 }), 4);
+      assert.is(tiles({ pages: 64, keyLength: 40000 }), 10);
       for (const other of [
         { queryLength: 5 },
         { headDim: 63 },

@@ -151,7 +151,7 @@ function visitBlock(
       W.alpha,
     );
     accumulateValues(
-      value + skipped * vStride, vStride, count, W.scores, W.outputs + (<usize>(r * Dv) << 2), Dv, W.alpha,
+      value + skipped * vStride, vStride, count, W.scores, W.outputs + (<usize>(r * Dv) << 2), Dv, W.alpha, W.biases,
     );
   }
 }

@@ -21,23 +21,20 @@ export function scoreTile(
     // Six keys at a time, and four where they waste less at the end of a block
     const rest = n % 6;
     const fours = rest == 5 ? 0 : rest > 0 && rest < 3 && n > 6 ? rest + 6 : rest;
-    const sixes = n - fours;
-    sixKeys(key, stride, sixes, queries, end, scores, highest);
-    n = fours;
-    key += <usize>sixes * stride;
-    scores += <usize>sixes << 5;
+    for (; n > fours; n -= 6, key += 6 * stride, scores += 6 * 32) {
+      sixKeys(key, stride, n, queries, end, scores, highest);
+    }
   }
   fourKeys(key, stride, n, queries, end, scores, highest);
 }
 
-// A function for each tile: in one, V8 keeps an accumulator of the six in memory.
+// Tiles of six are functions: V8 before 13 unrolls a loop in a loop, and needs more registers for two turns than there are. Those
+// of four it may unroll.
 
 function sixKeys(
   key: usize, stride: usize, n: i32, queries: usize, end: usize, scores: usize, highest: usize,
 ): void {
-  for (; n > 0; n -= 6, key += 6 * stride, scores += 6 * 32) {
-    scoreRows(6, key, stride, n, queries, end, scores, highest);
-  }
+  scoreRows(6, key, stride, n, queries, end, scores, highest);
 }
 
 /** Without fused multiply-adds a product needs a register of its own, so that six keys do not fit. */
@@ -126,67 +123,51 @@ function scoreRows(
  * @param value f32 [n][Dv], rows `stride` bytes apart; Dv a multiple of 4
  * @param probabilities f32 [n][8]
  * @param alpha f32 [8]
+ * @param sums f32 [6][8], for use
  */
 export function accumulateValues(
-  value: usize, stride: usize, n: i32, probabilities: usize, outputs: usize, Dv: i32, alpha: usize,
+  value: usize, stride: usize, n: i32, probabilities: usize, outputs: usize, Dv: i32, alpha: usize, sums: usize,
 ): void {
   const end = probabilities + (<usize>n << 5);
-  const alphaA = v128.load(alpha);
-  const alphaB = v128.load(alpha, 16);
   let columns = Dv;
   if (ASC_FEATURE_RELAXED_SIMD) {
     // Six at a time, twice, so that a multiple of four remains
     const rest = Dv % 12;
     for (; columns > rest; columns -= 6, value += 24, outputs += 192) {
-      valueTile6(value, stride, probabilities, end, outputs, alphaA, alphaB);
+      sixColumns(value, stride, probabilities, end, sums);
+      join(outputs, 192, alpha, sums);
     }
   }
   for (; columns > 0; columns -= 4, value += 16, outputs += 128) {
-    valueTile4(value, stride, probabilities, end, outputs, alphaA, alphaB);
+    sumColumns(4, value, stride, probabilities, end, sums);
+    join(outputs, 128, alpha, sums);
   }
 }
 
-/** Four columns; `outputs` f32 [4][8]. */
+/** outputs f32 [bytes / 32][8] = outputs * alpha + sums */
 // @ts-ignore: decorator
 @inline
-function valueTile4(
-  value: usize, stride: usize, probabilities: usize, end: usize, outputs: usize, alphaA: v128, alphaB: v128,
-): void {
-  const zero = f32x4.splat(0);
-  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-  let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-  for (let p = probabilities; p < end; p += 32, value += stride) {
-    const pa = v128.load(p);
-    const pb = v128.load(p, 16);
-    let x = v128.load_splat<f32>(value);
-    a0 = madd(pa, x, a0);
-    b0 = madd(pb, x, b0);
-    x = v128.load_splat<f32>(value, 4);
-    a1 = madd(pa, x, a1);
-    b1 = madd(pb, x, b1);
-    x = v128.load_splat<f32>(value, 8);
-    a2 = madd(pa, x, a2);
-    b2 = madd(pb, x, b2);
-    x = v128.load_splat<f32>(value, 12);
-    a3 = madd(pa, x, a3);
-    b3 = madd(pb, x, b3);
+function join(outputs: usize, bytes: usize, alpha: usize, sums: usize): void {
+  const alphaA = v128.load(alpha);
+  const alphaB = v128.load(alpha, 16);
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const to = outputs + i;
+    v128.store(to, madd(v128.load(to), alphaA, v128.load(sums + i)));
+    v128.store(to, madd(v128.load(to, 16), alphaB, v128.load(sums + i, 16)), 16);
   }
-  v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
-  v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
-  v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
-  v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
-  v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
-  v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
-  v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
-  v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
 }
 
-/** Six columns. */
+// Sums are stored as they are, in this order: where V8 before 13 finds something else done to them it loads all
+// of a turn before it multiplies, which needs more registers than there are
+
+function sixColumns(value: usize, stride: usize, probabilities: usize, end: usize, sums: usize): void {
+  sumColumns(6, value, stride, probabilities, end, sums);
+}
+
+/** sums f32 [tile][8] = 4 or 6 columns, a literal, of V^T times P. */
 // @ts-ignore: decorator
 @inline
-function valueTile6(
-  value: usize, stride: usize, probabilities: usize, end: usize, outputs: usize, alphaA: v128, alphaB: v128,
-): void {
+function sumColumns(tile: i32, value: usize, stride: usize, probabilities: usize, end: usize, sums: usize): void {
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
   let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
@@ -205,23 +186,27 @@ function valueTile6(
     x = v128.load_splat<f32>(value, 12);
     a3 = madd(pa, x, a3);
     b3 = madd(pb, x, b3);
-    x = v128.load_splat<f32>(value, 16);
-    a4 = madd(pa, x, a4);
-    b4 = madd(pb, x, b4);
-    x = v128.load_splat<f32>(value, 20);
-    a5 = madd(pa, x, a5);
-    b5 = madd(pb, x, b5);
+    if (tile == 6) {
+      x = v128.load_splat<f32>(value, 16);
+      a4 = madd(pa, x, a4);
+      b4 = madd(pb, x, b4);
+      x = v128.load_splat<f32>(value, 20);
+      a5 = madd(pa, x, a5);
+      b5 = madd(pb, x, b5);
+    }
   }
-  v128.store(outputs, madd(v128.load(outputs), alphaA, a0));
-  v128.store(outputs, madd(v128.load(outputs, 16), alphaB, b0), 16);
-  v128.store(outputs, madd(v128.load(outputs, 32), alphaA, a1), 32);
-  v128.store(outputs, madd(v128.load(outputs, 48), alphaB, b1), 48);
-  v128.store(outputs, madd(v128.load(outputs, 64), alphaA, a2), 64);
-  v128.store(outputs, madd(v128.load(outputs, 80), alphaB, b2), 80);
-  v128.store(outputs, madd(v128.load(outputs, 96), alphaA, a3), 96);
-  v128.store(outputs, madd(v128.load(outputs, 112), alphaB, b3), 112);
-  v128.store(outputs, madd(v128.load(outputs, 128), alphaA, a4), 128);
-  v128.store(outputs, madd(v128.load(outputs, 144), alphaB, b4), 144);
-  v128.store(outputs, madd(v128.load(outputs, 160), alphaA, a5), 160);
-  v128.store(outputs, madd(v128.load(outputs, 176), alphaB, b5), 176);
+  v128.store(sums, a0);
+  v128.store(sums, b0, 16);
+  v128.store(sums, a1, 32);
+  v128.store(sums, b1, 48);
+  v128.store(sums, a2, 64);
+  v128.store(sums, b2, 80);
+  v128.store(sums, a3, 96);
+  v128.store(sums, b3, 112);
+  if (tile == 6) {
+    v128.store(sums, a4, 128);
+    v128.store(sums, b4, 144);
+    v128.store(sums, a5, 160);
+    v128.store(sums, b5, 176);
+  }
 }

@@ -10,6 +10,7 @@ export function cases({ wasm, numbers, reserve }) {
     const probabilities = numbers(KEYS * QUERIES, 0.01);
     const outputs = reserve(dim * QUERIES * 4);
     const alpha = numbers(QUERIES, 0.5);
+    const sums = reserve(6 * QUERIES * 4);
     const flops = 2 * KEYS * QUERIES * dim;
     return [
       {
@@ -20,7 +21,7 @@ export function cases({ wasm, numbers, reserve }) {
       {
         title: `values, ${KEYS} keys x ${QUERIES} queries, D ${dim}`,
         flops,
-        run: () => wasm.accumulateValues(rows, dim * 4, KEYS, probabilities, outputs, dim, alpha),
+        run: () => wasm.accumulateValues(rows, dim * 4, KEYS, probabilities, outputs, dim, alpha, sums),
       },
     ];
   });

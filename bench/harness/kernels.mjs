@@ -99,7 +99,8 @@ async function contextOf(build) {
   /** The address of a parameter block; fields left out are zero. */
   const block = (layout, fields) => {
     const at = reserve(layout.words * 4);
-    abi.writeBlock(memory, at, layout, fields);
+    const { buffer } = memory;
+    abi.writeBlock({ words: new Int32Array(buffer), floats: new Float32Array(buffer) }, at, layout, fields);
     return at;
   };
   const engine = await load({ build });
