@@ -225,6 +225,22 @@ test("limits: one core and two at once, at best and on average", async () => {
   second.end();
 });
 
+test("the table of a whole run has workloads, sizes, cold starts and limits", async () => {
+  const { tableOf } = await bench("report/terminal.mjs");
+  const whole = JSON.parse(readFileSync("docs/performance.json", "utf8"));
+  const table: string = tableOf(whole);
+  for (const { id, title } of whole.workloads) assert.ok(table.includes(`${id}  ${title}`), id);
+  const [size] = whole.sizes;
+  assert.match(
+    table,
+    new RegExp(`${size.title} +${(size.raw / 1000).toFixed(1)} +${(size.gzip / 1000).toFixed(1)}\\n`),
+  );
+  const start = whole.coldStarts.find(({ title }: { title: string }) => title === "attention-wasm");
+  const times = ["whole", "over", "inside"].map((key) => start[key].median.toFixed(1));
+  assert.match(table, new RegExp(`${start.title} +${times.join(" +")}\\n`));
+  assert.ok(table.includes("limits to reach"));
+});
+
 test("docs/performance.md: every number of the run, failures with their reasons", () => {
   const text: string = documentOf(run);
   assert.match(text, `Measured on ${run.date.slice(0, 10)} on ${run.machine.cpu}`);

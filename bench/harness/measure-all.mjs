@@ -13,7 +13,7 @@ import { WORKLOADS } from "./workloads.mjs";
 
 /** Raised when the shape of the JSON changes. */
 export const FORMAT = 2;
-/** What `--write` also runs: browsers and the other runtimes of servers. */
+/** Where `--write` also runs: browsers and the other runtimes of servers. */
 const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
 const KERNEL_ROUNDS = 15;
 
@@ -39,13 +39,14 @@ export async function measureAll(options, say) {
       const names = options.kernel && !options.kernel.includes("all") ? options.kernel : KERNELS;
       run.kernels = await kernels(node, names, options, limits, say);
     }
-    if (options.write) {
+    const everything = !(options.only || options.engines || options.kernel);
+    if (everything) {
       const { measureSizes } = await import("./sizes.mjs");
       const { measureColdStarts } = await import("../cold-start/measure.mjs");
       run.sizes = await measureSizes(say);
       run.coldStarts = measureColdStarts(node, options.rounds, say);
-      run.runtimes = await inRuntimes(ALSO, options, limits, say);
     }
+    if (options.write) run.runtimes = await inRuntimes(ALSO, options, limits, say);
   }
   run.seconds = Math.round((performance.now() - started) / 1000);
   return run;

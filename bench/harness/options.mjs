@@ -55,7 +55,7 @@ export function readOptions(argv) {
     .option("--kernel <names>", "micro-benchmarks of kernels, or all", listOf("kernel", ["all", ...KERNELS]))
     .option("--json <file>", "write the numbers")
     .option("--from <file>", "do not measure: take the numbers of an earlier --json")
-    .option("--write", "measure everything, sizes, cold starts and runtimes too, and write docs/performance.*")
+    .option("--write", "measure kernels and other runtimes too, and write docs/performance.*")
     .allowExcessArguments(false)
     .addHelpText("after", `\nworkloads: ${WORKLOADS.map(({ id, title }) => `\n  ${id.padEnd(12)} ${title}`).join("")}`)
     .addHelpText(

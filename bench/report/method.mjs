@@ -20,7 +20,8 @@ export const methodOf = ({ format }) => `## How it is measured
   of workloads up to 2 GFLOP, 192 rows spread over all heads of larger ones, and the rest must be finite. Each table tells which.
   **error** is the largest difference; 2e-5 fails (inputs have deviation 1; caches of 16, 8 and 4 bits may differ by 1e-4, 3e-3, 4e-2).
 - **Warmed up** for at least 3 calls and 0.3 s. An engine gets 1.5 s of samples per workload and mode (this package 3 s), so that slow ones
-  take part in fewer rounds: the last column counts them. A call of more than 2.5 s (this package 6 s) is made once.
+  take part in fewer rounds: the last column counts them. A call of more than 2.5 s (this package 6 s) is
+  made once besides the one that was checked, which for some peers takes ten times as long as the next.
 - **Host arrays**: Float32Arrays in, Float32Array out, and whatever copying lies between is timed, for every engine alike.
 - **Resident**: inputs and outputs stay where the engine computes. This package: \`engine.tensor\`. tfjs: its tensors, keys transposed
   beforehand where that is faster. onnxruntime has no such tensors on the CPU: query, key and value are constants of the model, graph

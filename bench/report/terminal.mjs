@@ -17,6 +17,8 @@ export function tableOf(run) {
     if (runtime.problem) parts.push(`failed: ${runtime.problem}`);
   }
   if (kernels) parts.push(kernelTable(kernels));
+  if (run.sizes) parts.push(sizeTable(run.sizes));
+  if (run.coldStarts) parts.push(coldStartTable(run.coldStarts));
   const goals = judgeGoals(goalsOf(run));
   if (goals.length > 0) parts.push(goalTable(goals));
   return `${parts.join("\n\n")}\n`;
@@ -54,6 +56,29 @@ function kernelTable({ limits, cases }) {
     dim([...columns, "unit".padEnd(11), "of limit".padStart(8), "n".padStart(4)].join(" ")),
     ...lines,
   ].join("\n");
+}
+
+function sizeTable(sizes) {
+  const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(9);
+  const rows = sizes.map(({ title, raw, gzip }) => `${title.padEnd(NAME + 6)} ${kilobytes(raw)} ${kilobytes(gzip)}`);
+  return [
+    bold("== sizes, KB"),
+    dim(`${"package".padEnd(NAME + 6)} ${"raw".padStart(9)} ${"gzip".padStart(9)}`),
+    ...rows,
+  ].join("\n");
+}
+
+function coldStartTable(starts) {
+  const columns = [
+    ["whole process", "whole"],
+    ["over the bare runtime", "over"],
+    ["import to result", "inside"],
+  ];
+  const head = columns.map(([title]) => title.padStart(22)).join("");
+  const rows = starts.map(
+    (start) => start.title.padEnd(NAME) + columns.map(([, key]) => start[key].median.toFixed(1).padStart(22)).join(""),
+  );
+  return [bold("== cold start, median ms"), dim("engine".padEnd(NAME) + head), ...rows].join("\n");
 }
 
 function blockOf(workload) {

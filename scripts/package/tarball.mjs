@@ -7,7 +7,7 @@ import { consumer, run, tarball, tool, toolPath } from "./workplace.mjs";
 
 /** Most bytes: of each entry point, bundled, minified and gzipped as a consumer would; of the tarball, unpacked. */
 const BUDGETS = {
-  ".": 36_750,
+  ".": 37_000,
   "./slim": 60_000,
   "./onnx": 60_000,
   "./inspect": 60_000,
