@@ -3,6 +3,7 @@
 // One lane holds one query, so every step of the softmax between the two is vertical. Accumulators are named locals:
 // a register tile in an array or a class would live in memory (docs/kernels.md has the numbers). Rows past the end of
 // a block alias the last row: they are computed and then not looked at, so there are no edge kernels.
+import { sumColumns } from "../gemm/tiles";
 import { madd, maximum } from "../simd/math";
 
 /**
@@ -28,7 +29,7 @@ export function scoreTile(
   fourKeys(key, stride, n, queries, end, scores, highest);
 }
 
-// Tiles of six are functions: V8 before 13 unrolls a loop in a loop, and needs more registers for two turns than there are. Those
+// Tiles of six are functions: V8 12 unrolls a loop in a loop, and needs more registers for two turns than there are. Those
 // of four it may unroll.
 
 function sixKeys(
@@ -157,56 +158,6 @@ function join(outputs: usize, bytes: usize, alpha: usize, sums: usize): void {
   }
 }
 
-// Sums are stored as they are, in this order: where V8 before 13 finds something else done to them it loads all
-// of a turn before it multiplies, which needs more registers than there are
-
 function sixColumns(value: usize, stride: usize, probabilities: usize, end: usize, sums: usize): void {
   sumColumns(6, value, stride, probabilities, end, sums);
-}
-
-/** sums f32 [tile][8] = 4 or 6 columns, a literal, of V^T times P. */
-// @ts-ignore: decorator
-@inline
-function sumColumns(tile: i32, value: usize, stride: usize, probabilities: usize, end: usize, sums: usize): void {
-  const zero = f32x4.splat(0);
-  let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
-  let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
-  for (let p = probabilities; p < end; p += 32, value += stride) {
-    const pa = v128.load(p);
-    const pb = v128.load(p, 16);
-    let x = v128.load_splat<f32>(value);
-    a0 = madd(pa, x, a0);
-    b0 = madd(pb, x, b0);
-    x = v128.load_splat<f32>(value, 4);
-    a1 = madd(pa, x, a1);
-    b1 = madd(pb, x, b1);
-    x = v128.load_splat<f32>(value, 8);
-    a2 = madd(pa, x, a2);
-    b2 = madd(pb, x, b2);
-    x = v128.load_splat<f32>(value, 12);
-    a3 = madd(pa, x, a3);
-    b3 = madd(pb, x, b3);
-    if (tile == 6) {
-      x = v128.load_splat<f32>(value, 16);
-      a4 = madd(pa, x, a4);
-      b4 = madd(pb, x, b4);
-      x = v128.load_splat<f32>(value, 20);
-      a5 = madd(pa, x, a5);
-      b5 = madd(pb, x, b5);
-    }
-  }
-  v128.store(sums, a0);
-  v128.store(sums, b0, 16);
-  v128.store(sums, a1, 32);
-  v128.store(sums, b1, 48);
-  v128.store(sums, a2, 64);
-  v128.store(sums, b2, 80);
-  v128.store(sums, a3, 96);
-  v128.store(sums, b3, 112);
-  if (tile == 6) {
-    v128.store(sums, a4, 128);
-    v128.store(sums, b4, 144);
-    v128.store(sums, a5, 160);
-    v128.store(sums, b5, 176);
-  }
 }

@@ -1,4 +1,4 @@
-// The register tiles of the packed product: 6 x 8 where multiply-adds are fused, 4 x 8 where not, and 1 x 32 for single rows.
+// The register tiles of the packed product, the larger ones shared with the values of attention: 6 x 8 where multiply-adds are fused, 4 x 8 where not, and 1 x 32 for single rows.
 //
 // Both sides come packed, A as [K][tile rows], each element broadcast, B as panels [K][PANEL], so that one step of the depth
 // has two pointers to move and all else lies at fixed offsets. Two steps per turn, or a pointer for each row of A, made V8
@@ -14,84 +14,62 @@ export function tileRows(): i32 {
 
 /** tile f32 [tileRows][8] = rows [depth][tileRows] of A, packed, times a panel [depth][8]. */
 export function multiplyTile(rows: usize, panel: usize, depth: i32, tile: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) multiplyTile6(rows, panel, depth, tile);
-  else multiplyTile4(rows, panel, depth, tile);
+  const end = panel + (<usize>depth << 5);
+  if (ASC_FEATURE_RELAXED_SIMD) sumColumns(6, rows, 24, panel, end, tile);
+  else sumColumns(4, rows, 16, panel, end, tile);
 }
 
+/**
+ * sums f32 [tile][8] = 4 or 6 columns, a literal, of X^T times Y: one tile of the packed product, and of V^T P (products.ts).
+ * Sums are stored as they are, in this order: where V8 12 finds something else done to them it loads all of a turn
+ * before it multiplies, which needs more registers than there are.
+ * @param x f32 [n][tile], rows `stride` bytes apart
+ * @param y f32 [n][8], up to `end`
+ */
 // @ts-ignore: decorator
 @inline
-function multiplyTile6(k: usize, q: usize, depth: i32, tile: usize): void {
-  const end = q + (<usize>depth << 5);
+export function sumColumns(tile: i32, x: usize, stride: usize, y: usize, end: usize, sums: usize): void {
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
   let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
-  for (; q < end; q += 32, k += 24) {
-    const qa = v128.load(q);
-    const qb = v128.load(q, 16);
-    let x = v128.load_splat<f32>(k);
-    a0 = madd(qa, x, a0);
-    b0 = madd(qb, x, b0);
-    x = v128.load_splat<f32>(k, 4);
-    a1 = madd(qa, x, a1);
-    b1 = madd(qb, x, b1);
-    x = v128.load_splat<f32>(k, 8);
-    a2 = madd(qa, x, a2);
-    b2 = madd(qb, x, b2);
-    x = v128.load_splat<f32>(k, 12);
-    a3 = madd(qa, x, a3);
-    b3 = madd(qb, x, b3);
-    x = v128.load_splat<f32>(k, 16);
-    a4 = madd(qa, x, a4);
-    b4 = madd(qb, x, b4);
-    x = v128.load_splat<f32>(k, 20);
-    a5 = madd(qa, x, a5);
-    b5 = madd(qb, x, b5);
+  for (; y < end; y += 32, x += stride) {
+    const ya = v128.load(y);
+    const yb = v128.load(y, 16);
+    let c = v128.load_splat<f32>(x);
+    a0 = madd(ya, c, a0);
+    b0 = madd(yb, c, b0);
+    c = v128.load_splat<f32>(x, 4);
+    a1 = madd(ya, c, a1);
+    b1 = madd(yb, c, b1);
+    c = v128.load_splat<f32>(x, 8);
+    a2 = madd(ya, c, a2);
+    b2 = madd(yb, c, b2);
+    c = v128.load_splat<f32>(x, 12);
+    a3 = madd(ya, c, a3);
+    b3 = madd(yb, c, b3);
+    if (tile == 6) {
+      c = v128.load_splat<f32>(x, 16);
+      a4 = madd(ya, c, a4);
+      b4 = madd(yb, c, b4);
+      c = v128.load_splat<f32>(x, 20);
+      a5 = madd(ya, c, a5);
+      b5 = madd(yb, c, b5);
+    }
   }
-  v128.store(tile, a0);
-  v128.store(tile, b0, 16);
-  v128.store(tile, a1, 32);
-  v128.store(tile, b1, 48);
-  v128.store(tile, a2, 64);
-  v128.store(tile, b2, 80);
-  v128.store(tile, a3, 96);
-  v128.store(tile, b3, 112);
-  v128.store(tile, a4, 128);
-  v128.store(tile, b4, 144);
-  v128.store(tile, a5, 160);
-  v128.store(tile, b5, 176);
-}
-
-// @ts-ignore: decorator
-@inline
-function multiplyTile4(k: usize, q: usize, depth: i32, tile: usize): void {
-  const end = q + (<usize>depth << 5);
-  const zero = f32x4.splat(0);
-  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-  let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-  for (; q < end; q += 32, k += 16) {
-    const qa = v128.load(q);
-    const qb = v128.load(q, 16);
-    let x = v128.load_splat<f32>(k);
-    a0 = madd(qa, x, a0);
-    b0 = madd(qb, x, b0);
-    x = v128.load_splat<f32>(k, 4);
-    a1 = madd(qa, x, a1);
-    b1 = madd(qb, x, b1);
-    x = v128.load_splat<f32>(k, 8);
-    a2 = madd(qa, x, a2);
-    b2 = madd(qb, x, b2);
-    x = v128.load_splat<f32>(k, 12);
-    a3 = madd(qa, x, a3);
-    b3 = madd(qb, x, b3);
+  v128.store(sums, a0);
+  v128.store(sums, b0, 16);
+  v128.store(sums, a1, 32);
+  v128.store(sums, b1, 48);
+  v128.store(sums, a2, 64);
+  v128.store(sums, b2, 80);
+  v128.store(sums, a3, 96);
+  v128.store(sums, b3, 112);
+  if (tile == 6) {
+    v128.store(sums, a4, 128);
+    v128.store(sums, b4, 144);
+    v128.store(sums, a5, 160);
+    v128.store(sums, b5, 176);
   }
-  v128.store(tile, a0);
-  v128.store(tile, b0, 16);
-  v128.store(tile, a1, 32);
-  v128.store(tile, b1, 48);
-  v128.store(tile, a2, 64);
-  v128.store(tile, b2, 80);
-  v128.store(tile, a3, 96);
-  v128.store(tile, b3, 112);
 }
 
 /**

@@ -9,7 +9,7 @@ function step(a: v128, b: v128): v128 {
 }
 
 /**
- * 12 chains of 4 lanes, n steps: 96 n floating-point operations. One constant for all, since V8 before 13 makes a second one
+ * 12 chains of 4 lanes, n steps: 96 n floating-point operations. One constant for all, since V8 12 makes a second one
  * anew in every step.
  */
 export function chains(n: i32, x: f32): f32 {
