@@ -150,6 +150,7 @@ function visitBlock(
       W.scores, count, factor, W.exp, W.expShifted, W.rowMax + (<usize>r << 2), W.rowSum + (<usize>r << 2),
       W.alpha,
     );
+    // What was in W.biases is in the probabilities by now
     accumulateValues(
       value + skipped * vStride, vStride, count, W.scores, W.outputs + (<usize>(r * Dv) << 2), Dv, W.alpha, W.biases,
     );

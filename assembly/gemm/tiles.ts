@@ -1,4 +1,5 @@
-// The register tiles of the packed product, the larger ones shared with the values of attention: 6 x 8 where multiply-adds are fused, 4 x 8 where not, and 1 x 32 for single rows.
+// The register tiles of the packed product: 6 x 8 where multiply-adds are fused, 4 x 8 where not, both also for the values of
+// attention, and 1 x 32 for single rows.
 //
 // Both sides come packed, A as [K][tile rows], each element broadcast, B as panels [K][PANEL], so that one step of the depth
 // has two pointers to move and all else lies at fixed offsets. Two steps per turn, or a pointer for each row of A, made V8
