@@ -44,13 +44,3 @@ export async function sample(job, repeats) {
   }
   return (performance.now() - started) / repeats;
 }
-
-/** How many of `rounds` an engine takes part in, if it may take `budget` ms in all; at least one. */
-export function roundsWithin(rounds, budget, ms, repeats) {
-  return Math.max(1, Math.min(rounds, Math.floor(budget / (ms * repeats))));
-}
-
-/** Whether an engine of `own` rounds takes part in round r of `rounds`: evenly spread. */
-export function takesPart(r, own, rounds) {
-  return Math.floor(((r + 1) * own) / rounds) > Math.floor((r * own) / rounds);
-}
