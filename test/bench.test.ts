@@ -13,9 +13,10 @@ const bench = (path: string) => import(pathToFileURL(resolve("bench", path)).hre
 
 const { WORKLOADS, workloadOf, visibleKeys, keptBlocks, inputsOf } = await bench("harness/workloads.mjs");
 const { referenceOf, rowsToCheck, largestError } = await bench("harness/reference.mjs");
-const { warmUp, roundsWithin, takesPart } = await bench("harness/measure.mjs");
+const { warmUp } = await bench("harness/measure.mjs");
+const { interleave, roundsWithin, takesPart } = await bench("harness/interleave.mjs");
 const { summary } = await bench("harness/statistics.mjs");
-const { figures, digits } = await bench("report/figures.mjs");
+const { againstCommits, figures, digits } = await bench("report/figures.mjs");
 const { documentOf } = await bench("report/markdown.mjs");
 const { goalsOf, judgeGoals } = await bench("report/goals.mjs");
 /** Written by the harness: npm run bench -- --only ... --json test/bench/run.json */
@@ -133,6 +134,41 @@ test("rounds: slow engines take part in fewer, evenly spread", () => {
   assert.equal(summary([4, 1, 2, 3]), { n: 4, min: 1, p25: 1.75, median: 2.5, p75: 3.25 });
 });
 
+test("rounds: each begins with the next engine", async () => {
+  const engine = (name: string) => {
+    const ready = { host: { ms: 1, repeats: 1 }, resident: { ms: 2, repeats: 1 } };
+    return { engine: { name }, ready, problem: undefined as string | undefined };
+  };
+  const entries = [...["A", "B", "slow", "bad", "C"].map(engine), { engine: { name: "absent" }, problem: "not there" }];
+  const order: string[] = [];
+  const { limits, plan } = await interleave(entries, {
+    rounds: 4,
+    limits: () => order.push("|"),
+    async sample({ engine: { name } }: { engine: { name: string } }, mode: string, round: number) {
+      order.push(`${name}.${mode.slice(0, 1)}${mode.slice(-1)}`);
+      if (name === "bad") throw new Error("broken");
+      return 10 + round;
+    },
+    budget: ({ name }: { name: string }) => (name === "slow" ? 1 : 100),
+  });
+  const [, ...rounds] = order.join(" ").split("|");
+  assert.equal(
+    rounds.map((each) => each.trim()),
+    [
+      "A.ht A.rt B.ht B.rt bad.ht C.ht C.rt",
+      "B.ht B.rt C.ht C.rt A.ht A.rt",
+      "C.ht C.rt A.ht A.rt B.ht B.rt",
+      "C.ht C.rt A.ht A.rt B.ht B.rt slow.ht slow.rt",
+    ],
+  );
+  assert.is(limits.length, 4);
+  assert.is(entries[3]!.problem, "broken");
+  const timesOf = (name: string) =>
+    plan.find((part: { entry: (typeof entries)[0] }) => part.entry.engine.name === name).times;
+  assert.equal(timesOf("A"), [10, 11, 12, 13]);
+  assert.equal(Object.entries(timesOf("slow")), [["3", 13]]);
+});
+
 test("figures: rates, shares and ratios of a run", () => {
   const engine = (name: string, family: string, median: number, threads = 1) => {
     const modes = { resident: { n: 1, min: median, p25: median, median, p75: median, error: 0, samples: [median] } };
@@ -207,6 +243,42 @@ test("figures: what was sampled in one round is compared", () => {
     [figures(old, "relaxed", "resident").share, figures(old, "relaxed", "resident").javascript],
     [0.8, 3.75],
   );
+});
+
+test("figures: how many times as fast as an earlier commit, round by round", async () => {
+  const { enginesOfOurs } = await bench("harness/engines.mjs");
+  const { resultOf } = await bench("harness/result.mjs");
+  const { tableOf } = await bench("report/terminal.mjs");
+  const workload = workloadOf("W1");
+  const times: Record<string, number[]> = {
+    relaxed: [10, 20, 40],
+    "relaxed-abc1234": [11, 24, 40],
+    "simd-2": [5, 5, 5],
+  };
+  const entries = enginesOfOurs(["abc1234"]).map((engine: { name: string }) => {
+    const ready = { resident: { error: 0 } };
+    return times[engine.name] ? { engine, ready } : { engine, problem: "it has none", offered: true };
+  });
+  const plan = entries
+    .filter(({ problem }: { problem?: string }) => !problem)
+    .map((entry: { engine: { name: string } }) => ({ entry, mode: "resident", times: times[entry.engine.name] }));
+  const one = [1, 1, 1].map(() => ({ multiplyAdd: 50, read: 10 }));
+  const measured = resultOf(workload, entries, { limits: one, plan });
+  assert.equal(measured.engines.map(({ name }: { name: string }) => name).slice(4), [
+    "relaxed-abc1234",
+    "relaxed-2-abc1234",
+    "simd-abc1234",
+    "simd-2-abc1234",
+  ]);
+  const [compared, ...others] = againstCommits(measured);
+  assert.equal(others, []);
+  assert.is(compared.title, "attention-wasm relaxed, abc1234");
+  // Of rounds, not of medians, whose ratio is 1.2
+  assert.equal([compared.resident.median, compared.resident.p25, compared.resident.n], [1.1, 1.05, 3]);
+  const table: string = tableOf({ ...run, workloads: [measured] });
+  assert.match(table, /\nattention-wasm relaxed, abc1234 +1\.100 +1\.050-1\.150 +3\n/);
+  assert.match(table, "failed: it has none (attention-wasm: relaxed, 2 threads; simd; relaxed, 2 threads, abc1234; ");
+  assert.not.match(tableOf(run), "this checkout");
 });
 
 test("limits: one core and two at once, at best and on average", async () => {
@@ -295,6 +367,8 @@ test("options: wrong words are told", () => {
     [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
     [["--from", "x.json", "--node", "26"], /--from cannot be used with --node/],
     [["--runtime", "deno", "--node", "26"], /--runtime cannot be used with --node/],
+    [["--against", "nonsense"], /no commit nonsense in the repository of this checkout|and git says: /],
+    [["--against", ","], /no commit given/],
     [["W1"], /too many arguments/],
   ];
   for (const [args, message] of refused) {

@@ -1,19 +1,19 @@
-// This package, on one of its builds. A fresh engine for every job: what it says of its memory is that job's.
-import { createBlockMask } from "../../build/index.js";
+// This package, of this checkout or of an earlier commit, on one of its builds. A fresh engine for every job: what it says of its memory is that job's.
 import { NotOffered } from "../harness/measure.mjs";
 import { keptBlocks } from "../harness/workloads.mjs";
 
-export async function open({ build, threads }) {
-  const { load } = await (threads > 1 ? import("../../build/threads.js") : import("../../build/index.js"));
+/** @param bring imports a file by its path from the root; bundlers have to know which those are */
+export async function open({ folder, build, threads }, bring) {
+  const { load, createBlockMask } = await bring(`${folder}/${threads > 1 ? "threads" : "index"}.js`);
   const options = { build, ...(threads > 1 && { threads, maximumMemory: 2 ** 31 }) };
   const trial = await load(options);
   const { info } = trial;
   if (info.threads < threads) throw new Error(`${threads} threads were asked for: ${info.reasons.threads}`);
   trial.close();
-  return { prepare: (workload, inputs) => prepare(() => load(options), workload, inputs) };
+  return { prepare: (workload, inputs) => prepare(() => load(options), createBlockMask, workload, inputs) };
 }
 
-async function prepare(start, workload, inputs) {
+async function prepare(start, createBlockMask, workload, inputs) {
   const host = hostTensors(workload, inputs);
   const engines = { host: await start(), resident: await start() };
   const close = () => {
@@ -30,7 +30,7 @@ async function prepare(start, workload, inputs) {
       close,
     };
   }
-  const options = optionsOf(workload);
+  const options = optionsOf(workload, createBlockMask);
   return { host: fromHost(engines.host, host, options), resident: resident(engines.resident, host, options), close };
 }
 
@@ -42,7 +42,7 @@ function hostTensors({ queryShape, keyShape }, { query, key, value }) {
   ];
 }
 
-function optionsOf(workload) {
+function optionsOf(workload, createBlockMask) {
   const { queries, keys, causal, window, blocks } = workload;
   const options = { ...(causal && { causal: true }), ...(window && { window: [window, 0] }) };
   if (!blocks) return options;

@@ -11,7 +11,8 @@ import { limitsOf } from "./limits.mjs";
 import { startSecondCore } from "./second-core.mjs";
 
 const { program, options } = JSON.parse(process.argv[2]);
-const engine = program === "limits" ? undefined : await (await import(`./${program}.mjs`)).open(options);
+const bring = (path) => import(`../../${path}`);
+const engine = program === "limits" ? undefined : await (await import(`./${program}.mjs`)).open(options, bring);
 const limits = engine ? undefined : await openLimits(new WebAssembly.Module(readFileSync(options.module)));
 let jobs;
 let repeats = {};

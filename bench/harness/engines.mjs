@@ -1,14 +1,22 @@
 // Who takes part. `family`: ours, javascript (peers that run wherever JavaScript does) or native.
 // `program` is a file of bench/engines, `options` what its `open` is given; `package`: the peer it needs.
+import { folderOf } from "./commits.mjs";
 
-const ours = (build, threads) => ({
-  name: threads === 1 ? build : `${build}-${threads}`,
-  title: `attention-wasm ${build}${threads === 1 ? "" : `, ${threads} threads`}`,
-  family: "ours",
-  program: "attention-wasm",
-  options: { build, threads },
-  threads,
-});
+/** Of this checkout, or of a commit that has been built. */
+function ours(build, threads, commit) {
+  const kind = [build, ...(threads === 1 ? [] : [threads])].join("-");
+  return {
+    name: commit ? `${kind}-${commit}` : kind,
+    title: `attention-wasm ${build}${threads === 1 ? "" : `, ${threads} threads`}${commit ? `, ${commit}` : ""}`,
+    family: "ours",
+    program: "attention-wasm",
+    options: { folder: `${commit ? folderOf(commit) : "."}/build`, build, threads },
+    threads,
+    ...(commit && { commit, kind }),
+  };
+}
+
+const everyKind = (commit) => ["relaxed", "simd"].flatMap((build) => [ours(build, 1, commit), ours(build, 2, commit)]);
 
 const onnxruntime = (name, family, short, operator) => ({
   name: `${short}-${operator.replace(/[a-z]/g, "").toLowerCase()}`,
@@ -33,10 +41,7 @@ const tfjs = (way, batched) => ({
 const OPERATORS = ["Attention", "MultiHeadAttention", "GroupQueryAttention"];
 
 export const ENGINES = [
-  ours("relaxed", 1),
-  ours("relaxed", 2),
-  ours("simd", 1),
-  ours("simd", 2),
+  ...everyKind(),
   ...OPERATORS.map((operator) => onnxruntime("onnxruntime-web", "javascript", "ort-web", operator)),
   tfjs("heads", false),
   tfjs("batched", true),
@@ -51,6 +56,9 @@ export const ENGINES = [
   },
   ...OPERATORS.map((operator) => onnxruntime("onnxruntime-node", "native", "ort-node", operator)),
 ];
+
+/** This package alone: this checkout's, and the same of each commit. */
+export const enginesOfOurs = (commits = []) => [undefined, ...commits].flatMap(everyKind);
 
 /** Whether it is of any use to ask an engine for a workload; a reason if not. */
 export function declined(engine, workload) {

@@ -2,6 +2,7 @@
 // Arguments as JSON: { names, modules: { simd, relaxed }, limits, rounds, warm? }; prints one line of JSON.
 import { readFileSync } from "node:fs";
 import { limitsOf } from "../engines/limits.mjs";
+import { rotated } from "./interleave.mjs";
 import { KERNEL_FILES } from "./kernel-list.mjs";
 import { sample } from "./measure.mjs";
 import { abi } from "./parameters.mjs";
@@ -28,7 +29,7 @@ for (const build of ["relaxed", "simd"]) {
 const limits = [];
 for (let round = 0; round < rounds; round++) {
   limits.push(machine());
-  for (const job of jobs) {
+  for (const job of rotated(jobs, round)) {
     const time = await sample(job, job.repeats);
     const less = job.minus ? await sample({ run: job.minus }, job.repeats) : 0;
     job.times.push(time - less);

@@ -2,8 +2,9 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { buildCommits } from "./commits.mjs";
 import { compileBoth } from "./compile.mjs";
-import { ENGINES } from "./engines.mjs";
+import { ENGINES, enginesOfOurs } from "./engines.mjs";
 import { KERNELS } from "./kernel-list.mjs";
 import { describeMachine } from "./machine.mjs";
 import { chooseNode } from "./node.mjs";
@@ -11,8 +12,8 @@ import { installPeers, peerVersions } from "./peers.mjs";
 import { runRounds } from "./rounds.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
-/** Raised when the shape of the JSON changes. */
-export const FORMAT = 2;
+/** Raised when the shape of the JSON changes, or how its numbers came about. */
+export const FORMAT = 3;
 /** Where `--write` also runs: browsers and the other runtimes of servers. */
 const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
 const KERNEL_ROUNDS = 15;
@@ -29,6 +30,7 @@ export async function measureAll(options, say) {
     workloads: [],
   };
   const limits = await compileBoth("bench/assembly/limits.ts", "limits");
+  if (options.against) await buildCommits(options.against, say);
   if (options.runtime) {
     run.runtimes = await inRuntimes(options.runtime, options, limits, say);
   } else {
@@ -39,7 +41,7 @@ export async function measureAll(options, say) {
       const names = options.kernel && !options.kernel.includes("all") ? options.kernel : KERNELS;
       run.kernels = await kernels(node, names, options, limits, say);
     }
-    const everything = !(options.only || options.engines || options.kernel);
+    const everything = !(options.only || options.engines || options.against || options.kernel);
     if (everything) {
       const { measureSizes } = await import("./sizes.mjs");
       const { measureColdStarts } = await import("../cold-start/measure.mjs");
@@ -64,7 +66,9 @@ export function readRun(path) {
 }
 
 async function besidePeers(node, options, limits, say) {
-  const engines = ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
+  const engines = options.against
+    ? enginesOfOurs(options.against)
+    : ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
   const workloads = WORKLOADS.filter(({ id }) => options.only?.includes(id) ?? true);
   if (engines.some((engine) => engine.package)) installPeers(say);
   const { versions, workloads: measured } = await runRounds({
@@ -100,5 +104,5 @@ async function kernels(node, names, options, limits, say) {
 
 async function inRuntimes(names, options, limits, say) {
   const { measureRuntimes } = await import("../runtimes/measure.mjs");
-  return measureRuntimes(names, { ...options, limits, say });
+  return measureRuntimes(names, { ...options, engines: enginesOfOurs(options.against), limits, say });
 }

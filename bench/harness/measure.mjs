@@ -4,6 +4,8 @@ import { largestError } from "./reference.mjs";
 
 /** A sample repeats short calls until it takes so long, in ms: clocks of browsers tick in steps of up to 0.1 ms. */
 const SAMPLE = 20;
+/** A call shorter than such a step, in ms, seems to take none at times: so many of them are timed together. */
+const TICK = { time: 0.1, calls: 200 };
 /** V8's helper threads go on sweeping after a collection, on cores that a second thread is to compute on: ms for that. */
 const SWEPT = 5;
 /** Warming up: so many calls and so many ms; calls that take long are not repeated for it. */
@@ -28,6 +30,7 @@ export async function warmUp(job, workload, reference, rows) {
       if (ms > SAMPLE && calls >= WARM.calls && performance.now() > end - WARM.time / 2) break;
     }
   }
+  if (ms < TICK.time) ms = await sample(job, TICK.calls);
   return { error, ms, repeats: Math.max(1, Math.ceil(SAMPLE / Math.max(ms, 1e-4))) };
 }
 
@@ -43,14 +46,4 @@ export async function sample(job, repeats) {
     if (pending) await pending;
   }
   return (performance.now() - started) / repeats;
-}
-
-/** How many of `rounds` an engine takes part in, if it may take `budget` ms in all; at least one. */
-export function roundsWithin(rounds, budget, ms, repeats) {
-  return Math.max(1, Math.min(rounds, Math.floor(budget / (ms * repeats))));
-}
-
-/** Whether an engine of `own` rounds takes part in round r of `rounds`: evenly spread. */
-export function takesPart(r, own, rounds) {
-  return Math.floor(((r + 1) * own) / rounds) > Math.floor((r * own) / rounds);
 }

@@ -1,6 +1,7 @@
 // The command line: every wrong word is told before anything is installed or measured.
 import { Command, InvalidArgumentError } from "commander";
 import { LAUNCHERS } from "../../test/runtimes/launchers/index.mjs";
+import { commitsOf } from "./commits.mjs";
 import { ENGINES } from "./engines.mjs";
 import { KERNELS } from "./kernel-list.mjs";
 import { MAJORS } from "./node.mjs";
@@ -29,7 +30,18 @@ export function positiveInteger(text) {
 
 export const oneOf = (what, names) => (text) => listOf(what, names)(text)[0];
 
-/** @returns { only, engines, rounds, node, runtime, kernel, json, from, write } */
+/** Short hashes. */
+function commits(text) {
+  const revisions = text.split(",").filter(Boolean);
+  if (revisions.length === 0) throw new InvalidArgumentError("no commit given.");
+  try {
+    return commitsOf(revisions);
+  } catch (error) {
+    throw new InvalidArgumentError(`${error.message}.`);
+  }
+}
+
+/** @returns { only, engines, rounds, node, runtime, against, kernel, json, from, write } */
 export function readOptions(argv) {
   const command = new Command("npm run bench --")
     .description("Measures attention-wasm beside its peers and the machine's limits.")
@@ -52,6 +64,7 @@ export function readOptions(argv) {
     .option("--rounds <n>", "rounds at most; engines that are slow take part in fewer", positiveInteger, 15)
     .option("--node <major>", "the Node that engines run on", oneOf("Node", MAJORS), MAJORS.at(-1))
     .option("--runtime <names>", "attention-wasm alone in these runtimes", listOf("runtime", RUNTIMES))
+    .option("--against <commits>", "attention-wasm alone, this checkout beside these commits, with commas", commits)
     .option("--kernel <names>", "micro-benchmarks of kernels, or all", listOf("kernel", ["all", ...KERNELS]))
     .option("--json <file>", "write the numbers")
     .option("--from <file>", "do not measure: take the numbers of an earlier --json")
@@ -69,9 +82,11 @@ export function readOptions(argv) {
   const clash = (a, b) => {
     if (given(a) && given(b)) command.error(`error: --${a} cannot be used with --${b}`);
   };
-  for (const other of ["only", "engines", "rounds", "node", "runtime", "kernel", "json"]) clash("from", other);
-  for (const other of ["engines", "runtime", "write", "only"]) clash("kernel", other);
-  for (const other of ["only", "engines", "runtime"]) clash("write", other);
+  for (const other of ["only", "engines", "rounds", "node", "runtime", "against", "kernel", "json"])
+    clash("from", other);
+  for (const other of ["engines", "runtime", "against", "write", "only"]) clash("kernel", other);
+  for (const other of ["only", "engines", "runtime", "against"]) clash("write", other);
+  clash("against", "engines");
   for (const other of ["engines", "node"]) clash("runtime", other);
   return options;
 }

@@ -20,15 +20,16 @@ export function resultOf(workload, entries, { limits, plan }) {
     rows: workload.heads * workload.queries,
     limits: Object.fromEntries(Object.keys(limits[0]).map((name) => [name, sampled(limits.map((each) => each[name]))])),
     engines: entries.map(({ engine, ready, problem, offered }) => {
-      const { name, title, family, threads } = engine;
-      if (problem) return { name, title, family, threads, problem, offered };
+      const { name, title, family, threads, commit, kind } = engine;
+      const told = { name, title, family, threads, ...(commit && { commit, kind }) };
+      if (problem) return { ...told, problem, offered };
       const modes = {};
       for (const part of plan.filter(({ entry }) => entry.engine === engine)) {
         const { error, memory } = ready[part.mode];
         modes[part.mode] = { ...sampled(part.times), error, ...(memory && { memory }) };
       }
       if (engine.arraysInPlace) modes.resident = modes.host;
-      return { name, title, family, threads, modes };
+      return { ...told, modes };
     }),
   };
 }

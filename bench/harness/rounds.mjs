@@ -1,9 +1,9 @@
 // The measurement: workload by workload, every engine in its own process, checked and warmed up one after the other, then
-// in rounds A B C A B C with the machine's limits between them.
+// in rounds that rotate, A B C, B C A, C A B, with the machine's limits between them.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Child } from "./child.mjs";
 import { declined } from "./engines.mjs";
-import { roundsWithin, takesPart } from "./measure.mjs";
+import { interleave } from "./interleave.mjs";
 import { referenceOf, rowsToCheck } from "./reference.mjs";
 import { resultOf } from "./result.mjs";
 import { inputsOf } from "./workloads.mjs";
@@ -19,18 +19,27 @@ const ONCE = { ours: 6000, javascript: 2500, native: 2500 };
 
 /** @param settings { node, engines, workloads, rounds, limits: path of the module, say(text) } */
 export async function runRounds(settings) {
-  const { node, engines, workloads, limits } = settings;
+  const { node, engines, workloads, rounds, limits, say } = settings;
   const machine = new Child(node, "limits", { module: limits });
   const versions = await machine.ready(LIMIT.start);
   const children = new Map();
   const measured = [];
   try {
     for (const workload of workloads) {
-      settings.say(`${workload.id}: float64 reference`);
+      say(`${workload.id}: float64 reference`);
       const reference = writeReference(workload);
       const entries = [];
       for (const engine of engines) entries.push(await prepare(settings, children, engine, workload, reference));
-      const samples = await interleave(settings, machine, workload, entries);
+      const samples = await interleave(entries, {
+        rounds,
+        limits: () => machine.ask({ limits: true }, LIMIT.sample),
+        sample({ engine, child }, mode, round) {
+          say(`${workload.id}: round ${round + 1} of ${rounds}, ${engine.title}`);
+          return child.ask({ sample: mode }, LIMIT.sample);
+        },
+        budget: ({ family }) => BUDGET[family],
+        once: ({ family }) => ONCE[family],
+      });
       measured.push(resultOf(workload, entries, samples));
       for (const { child, engine, problem } of entries) {
         if (!child) continue;
@@ -75,34 +84,4 @@ async function prepare({ node, say }, children, engine, workload, reference) {
     children.delete(engine.name);
     return { engine, problem: error.message, offered: error.offered };
   }
-}
-
-/** { limits: of each round, plan: [{ entry, mode, times: ms by round, with holes }] } */
-async function interleave({ rounds, say }, machine, workload, entries) {
-  const plan = entries.flatMap((entry) =>
-    Object.entries(entry.ready ?? {}).map(([mode, { ms, repeats }]) => {
-      const { family } = entry.engine;
-      const once = ms > ONCE[family];
-      return {
-        entry,
-        mode,
-        own: once ? 0 : roundsWithin(rounds, BUDGET[family], ms, repeats),
-        times: once ? [ms] : [],
-      };
-    }),
-  );
-  const limits = [];
-  for (let round = 0; round < rounds; round++) {
-    limits.push(await machine.ask({ limits: true }, LIMIT.sample));
-    for (const part of plan) {
-      if (part.entry.problem || !takesPart(round, part.own, rounds)) continue;
-      say(`${workload.id}: round ${round + 1} of ${rounds}, ${part.entry.engine.title}`);
-      try {
-        part.times[round] = await part.entry.child.ask({ sample: part.mode }, LIMIT.sample);
-      } catch (error) {
-        part.entry.problem = error.message;
-      }
-    }
-  }
-  return { limits, plan };
 }

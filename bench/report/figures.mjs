@@ -1,7 +1,7 @@
 // What the raw numbers of a run mean: rates, shares of the machine's limit, ratios to the others. Pure; everything that
 // is printed or written is made of these.
 
-import { median } from "../harness/statistics.mjs";
+import { summary } from "../harness/statistics.mjs";
 
 /** The workload of a run, or undefined where it was not measured. */
 export const workloadIn = (run, id) => run.workloads.find((workload) => workload.id === id);
@@ -42,16 +42,29 @@ export function limitOf({ decode, limits }, threads = 1) {
   return limits.twoCores ?? { median: limits.multiplyAdd.median * threads };
 }
 
+/** a to b as the median over rounds. */
+export const ratioOf = (a, b, divide) => ratiosOf(a, b, divide).median;
+
 /**
- * a to b as the median over the rounds that sampled both, so that both ran within seconds: the speed of a shared machine
+ * The summary of a to b in the rounds that sampled both, so that both ran within seconds: the speed of a shared machine
  * changes in minutes. Of medians where no round did, or no samples were kept (format 1).
  */
-export function ratioOf(a, b, divide = (x, y) => x / y) {
+export function ratiosOf(a, b, divide = (x, y) => x / y) {
   const ratios = (a.samples ?? []).flatMap((x, round) => {
     const y = b.samples?.[round] ?? null;
     return x === null || y === null ? [] : [divide(x, y)];
   });
-  return ratios.length > 0 ? median(ratios) : divide(a.median, b.median);
+  return summary(ratios.length > 0 ? ratios : [divide(a.median, b.median)]);
+}
+
+/** Of each engine of a commit: its title, and by mode how many times as fast this checkout's engine of the same kind is. */
+export function againstCommits({ engines }) {
+  return engines.flatMap(({ title, commit, kind, modes }) => {
+    const own = commit && engines.find(({ name }) => name === kind);
+    if (!modes || !own?.modes) return [];
+    const ratios = Object.entries(modes).map(([mode, times]) => [mode, ratiosOf(times, own.modes[mode])]);
+    return [{ title, ...Object.fromEntries(ratios) }];
+  });
 }
 
 /** The fastest engine, by median, of those wanted: { name, title, and its times }; undefined where none has figures. */

@@ -1,5 +1,10 @@
 // How it is measured, in the words of docs/performance.md.
 
+/** Since format 3, each round begins with the next engine. */
+const ROTATING = `the machine's limits, engine A, B, C,
+  the limits, B, C, A, the limits, C, A, B ..., since what comes first after a limit is slower.`;
+const ALIKE = `the machine's limits, engine A, B, C,
+  the limits, A, B, C ....`;
 /** Format 1 kept no samples by round, and did not measure two cores. */
 const PAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, on one core or, for 2 threads, on
   two at once; for decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core.
@@ -13,8 +18,7 @@ const UNPAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of
 
 export const methodOf = ({ format }) => `## How it is measured
 
-- **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: the machine's limits, engine A, B, C,
-  the limits, A, B, C .... A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
+- **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: ${format < 3 ? ALIKE : ROTATING} A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
   with the least and the quartiles.
 - **Checked first.** Every engine's output, in both modes, is held against plain attention in float64 before anything is timed: all rows
   of workloads up to 2 GFLOP, 192 rows spread over all heads of larger ones, and the rest must be finite. Each table tells which.

@@ -1,8 +1,8 @@
 // The run as one table for a person at a terminal.
-import { digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf } from "./figures.mjs";
+import { againstCommits, digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
 
-const NAME = 38;
+const NAME = 42;
 const bold = (text) => (process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[1m${text}\x1b[22m` : text);
 const dim = (text) => (process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[2m${text}\x1b[22m` : text);
 
@@ -60,10 +60,10 @@ function kernelTable({ limits, cases }) {
 
 function sizeTable(sizes) {
   const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(9);
-  const rows = sizes.map(({ title, raw, gzip }) => `${title.padEnd(NAME + 6)} ${kilobytes(raw)} ${kilobytes(gzip)}`);
+  const rows = sizes.map(({ title, raw, gzip }) => `${title.padEnd(NAME + 2)} ${kilobytes(raw)} ${kilobytes(gzip)}`);
   return [
     bold("== sizes, KB"),
-    dim(`${"package".padEnd(NAME + 6)} ${"raw".padStart(9)} ${"gzip".padStart(9)}`),
+    dim(`${"package".padEnd(NAME + 2)} ${"raw".padStart(9)} ${"gzip".padStart(9)}`),
     ...rows,
   ].join("\n");
 }
@@ -107,7 +107,22 @@ function blockOf(workload) {
   const rows = workload.engines.filter(({ problem }) => !problem).map((engine) => rowOf(workload, engine, unit));
   if (rows.length > 0) rows.unshift(dim(columns.join(" ")));
   for (const [reason, titles] of groupReasons(workload)) rows.push(dim(`${reason} (${shortened(titles)})`));
+  rows.push(...commitTable(workload));
   return [`${bold(head)}  ${work}, limit ${limit}`, ...rows].join("\n");
+}
+
+/** How many times as fast this checkout is as each engine of a commit: medians and quartiles over rounds. */
+function commitTable(workload) {
+  const compared = againstCommits(workload);
+  if (compared.length === 0) return [];
+  const cellsOf = ({ median, p25, p75, n }) => [median.toFixed(3), `${p25.toFixed(3)}-${p75.toFixed(3)}`, String(n)];
+  const line = (title, cells) =>
+    title.padEnd(NAME) + cells.map((cell, i) => cell.padStart([12, 14, 4][i % 3])).join("");
+  return [
+    dim(line("this checkout is times as fast as", ["resident", "p25-p75", "n", "host", "p25-p75", "n"])),
+    // Host arrays are left out of some workloads
+    ...compared.map(({ title, resident, host }) => line(title, [resident, host].filter(Boolean).flatMap(cellsOf))),
+  ];
 }
 
 /** What engines of one reason are called: the part before the operator or the way, once. */

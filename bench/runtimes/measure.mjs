@@ -1,5 +1,5 @@
 // Runs the workloads in other runtimes, one after the other, by the launchers of the runtime matrix (test/runtimes).
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,10 +12,15 @@ import { runTests } from "../../test/runtimes/matrix/run-tests.mjs";
 /** ms for all workloads in one runtime. */
 const LIMIT = 15 * 60_000;
 const ROUNDS = 7;
+/**
+ * JavaScriptCore has processors check the bounds of 4 memories of a process and does it itself in the others, whose calls take
+ * up to 1.4 times as long: as many as there are engines.
+ */
+const FAST_MEMORIES = { JSC_maxNumWasmFastMemories: "64", BUN_JSC_maxNumWasmFastMemories: "64" };
 const WORKLOADS = ["W1", "W2", "W3", "W4", "W5", "W6", "W7-causal"];
 
 /**
- * @param settings { only?, rounds, limits: paths of bench/assembly/limits.ts by build, say }
+ * @param settings { only?, rounds, engines, limits: paths of bench/assembly/limits.ts by build, say }
  * @returns [{ name, title, version, workloads, problem? }]
  */
 export async function measureRuntimes(names, settings) {
@@ -27,6 +32,7 @@ export async function measureRuntimes(names, settings) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   const paths = await makeBundle(folder, settings);
+  Object.assign(process.env, FAST_MEMORIES);
   const server = await servePages();
   const results = [];
   try {
@@ -49,13 +55,13 @@ async function measureIn(launcher, failures, paths, say) {
 }
 
 /** The bundle as the hosts of the matrix look for it: bundle.mjs and, beside it, the modules they load by name. */
-async function makeBundle(folder, { only = WORKLOADS, rounds, limits }) {
+async function makeBundle(folder, { only = WORKLOADS, rounds, engines, limits }) {
   const { build } = await import("esbuild");
   const modules = join(folder, "modules");
   await mkdir(modules);
   for (const [name, path] of Object.entries(limits)) await cp(path, join(modules, `limits-${name}.wasm`));
   const { outputFiles } = await build({
-    entryPoints: ["bench/runtimes/bundle.mjs"],
+    stdin: { contents: entryOf({ workloads: only, rounds: Math.min(rounds, ROUNDS), engines }), resolveDir: "." },
     bundle: true,
     format: "esm",
     target: "es2022",
@@ -65,7 +71,18 @@ async function makeBundle(folder, { only = WORKLOADS, rounds, limits }) {
     logOverride: { "ignored-bare-import": "silent" },
     external: ["node:*"],
   });
-  const settings = JSON.stringify({ workloads: only, rounds: Math.min(rounds, ROUNDS) });
-  await writeFile(join(folder, "bundle.mjs"), `globalThis.BENCH=${settings};\n${outputFiles[0].text}`);
+  await writeFile(join(folder, "bundle.mjs"), outputFiles[0].text);
   return { bundle: folder, modules, bytes: (await readFile(join(folder, "bundle.mjs"))).length };
+}
+
+/** What is bundled: settings, and the entry points of every build that takes part. */
+function entryOf(settings) {
+  const folders = new Set(settings.engines.map(({ options }) => options.folder));
+  const files = [...folders].flatMap((folder) => [`${folder}/index.js`, `${folder}/threads.js`]);
+  const broughtBy = (file) =>
+    existsSync(file) ? `import("./${file}")` : `{ throw new Error("there is no ${file}"); }`;
+  return `import { measureAll } from "./bench/runtimes/bundle.mjs";
+    const files = { ${files.map((file) => `"${file}": () => ${broughtBy(file)}`).join(", ")} };
+    const bring = (path) => files[path]();
+    export const run = (host) => measureAll(host, { ...${JSON.stringify(settings)}, bring });`;
 }
