@@ -5,6 +5,7 @@ import type { HostTensor } from "../src/index.js";
 import { Linear, loadWeights, matmul, relu, stateDict } from "../src/layers/index.js";
 import { BUILDS } from "./builds.js";
 import { guardedEngine } from "./guarded-memory.js";
+import { loadSync } from "../src/index.js";
 import { assertWithin, product } from "./layers/exact.js";
 import { generator, tensor } from "./random.js";
 
@@ -110,6 +111,14 @@ for (const build of BUILDS) {
     assert.equal(layer.forward({ data: new Float32Array(0), shape: [0, 3] }).shape, [0, 2]);
     assert.equal(relu(engine, { data: new Float32Array(0), shape: [2, 0] }).shape, [2, 0]);
     layer.dispose();
+  });
+
+  test("a depth of 0 gives zeros, whatever was in its scratch memory", () => {
+    const used = loadSync({ build });
+    const ones = (...shape: [number, number]) => ({ data: new Float32Array(shape[0] * shape[1]).fill(1), shape });
+    for (let n = 8; n < 128; n *= 2) matmul(used, ones(n, n), ones(n, n));
+    for (let n = 1; n < 14; n++) assert.equal(matmul(used, ones(n, 0), ones(0, 9)).data, new Float32Array(n * 9));
+    used.close();
   });
 
   test("float16 in, float16 out", () => {

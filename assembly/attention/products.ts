@@ -50,7 +50,8 @@ function fourKeys(
 /**
  * One register tile of 4 or 6 keys, which is a literal; of its rows those past `rows` repeat the last.
  * One step of D per turn: with two, V8 gathers the products of each accumulator and spills. Pointers are sums and masks
- * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md).
+ * so that V8 knows their upper halves to be zero and does not widen them in every turn (docs/kernels.md). The first step of
+ * six stands alone for the same reason as in sumColumns.
  */
 // @ts-ignore: decorator
 @inline
@@ -66,7 +67,37 @@ function scoreRows(
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
   let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
-  for (let q = queries & ~15; q < end; q += 32) {
+  let q = queries & ~15;
+  if (tile == 6) {
+    const qa = v128.load(q);
+    const qb = v128.load(q, 16);
+    let k = v128.load_splat<f32>(k0);
+    a0 = madd(qa, k, zero);
+    b0 = madd(qb, k, zero);
+    k = v128.load_splat<f32>(k1);
+    a1 = madd(qa, k, zero);
+    b1 = madd(qb, k, zero);
+    k = v128.load_splat<f32>(k2);
+    a2 = madd(qa, k, zero);
+    b2 = madd(qb, k, zero);
+    k = v128.load_splat<f32>(k3);
+    a3 = madd(qa, k, zero);
+    b3 = madd(qb, k, zero);
+    k = v128.load_splat<f32>(k4);
+    a4 = madd(qa, k, zero);
+    b4 = madd(qb, k, zero);
+    k = v128.load_splat<f32>(k5);
+    a5 = madd(qa, k, zero);
+    b5 = madd(qb, k, zero);
+    q += 32;
+    k0 += 4;
+    k1 += 4;
+    k2 += 4;
+    k3 += 4;
+    k4 += 4;
+    k5 += 4;
+  }
+  for (; q < end; q += 32) {
     const qa = v128.load(q);
     const qb = v128.load(q, 16);
     let k = v128.load_splat<f32>(k0);
