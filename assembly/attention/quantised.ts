@@ -81,8 +81,12 @@ export function scoreGroup(query: usize, factor: v128, key: usize, scales: usize
   for (const end = scores + (<usize>n << 2); scores < end; scores += 16, scales += 8, k += 128) {
     const a = dot(q0, q1, q2, q3, k);
     const b = dot(q0, q1, q2, q3, k + 32);
-    const c = dot(q0, q1, q2, q3, k + 64);
-    const d = dot(q0, q1, q2, q3, k + 96);
+    let c = a, d = b;
+    // Two keys may be all that is left; and V8 12 would load all of four keys before it multiplies any, and spill
+    if (scores + 8 < end) {
+      c = dot(q0, q1, q2, q3, k + 64);
+      d = dot(q0, q1, q2, q3, k + 96);
+    }
     const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
     const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 1, 5), v128.shuffle<i32>(c, d, 2, 6, 3, 7));
     const sums = i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
