@@ -161,28 +161,27 @@ export function accumulateValues(
   value: usize, stride: usize, n: i32, probabilities: usize, outputs: usize, Dv: i32, alpha: usize, sums: usize,
 ): void {
   const end = probabilities + (<usize>n << 5);
+  const alphaA = v128.load(alpha);
+  const alphaB = v128.load(alpha, 16);
   let columns = Dv;
   if (ASC_FEATURE_RELAXED_SIMD) {
     // Six at a time, twice, so that a multiple of four remains
     const rest = Dv % 12;
     for (; columns > rest; columns -= 6, value += 24, outputs += 192) {
       sixColumns(value, stride, probabilities, end, sums);
-      join(outputs, 192, alpha, sums);
+      joinSix(outputs, alphaA, alphaB, sums);
     }
   }
   for (; columns > 0; columns -= 4, value += 16, outputs += 128) {
-    sumColumns(4, value, stride, probabilities, end, sums);
-    join(outputs, 128, alpha, sums);
+    sumColumns(4, value, stride, probabilities, end, outputs, true, alphaA, alphaB);
   }
 }
 
-/** outputs f32 [bytes / 32][8] = outputs * alpha + sums */
+/** outputs f32 [6][8] = outputs * alpha + sums */
 // @ts-ignore: decorator
 @inline
-function join(outputs: usize, bytes: usize, alpha: usize, sums: usize): void {
-  const alphaA = v128.load(alpha);
-  const alphaB = v128.load(alpha, 16);
-  for (let i: usize = 0; i < bytes; i += 32) {
+function joinSix(outputs: usize, alphaA: v128, alphaB: v128, sums: usize): void {
+  for (let i: usize = 0; i < 192; i += 32) {
     const to = outputs + i;
     v128.store(to, madd(v128.load(to), alphaA, v128.load(sums + i)));
     v128.store(to, madd(v128.load(to, 16), alphaB, v128.load(sums + i, 16)), 16);
@@ -190,5 +189,6 @@ function join(outputs: usize, bytes: usize, alpha: usize, sums: usize): void {
 }
 
 function sixColumns(value: usize, stride: usize, probabilities: usize, end: usize, sums: usize): void {
-  sumColumns(6, value, stride, probabilities, end, sums);
+  const none = f32x4.splat(0);
+  sumColumns(6, value, stride, probabilities, end, sums, false, none, none);
 }

@@ -16,21 +16,25 @@ export function tileRows(): i32 {
 /** tile f32 [tileRows][8] = rows [depth][tileRows] of A, packed, times a panel [depth][8]. */
 export function multiplyTile(rows: usize, panel: usize, depth: i32, tile: usize): void {
   const end = panel + (<usize>depth << 5);
-  if (!ASC_FEATURE_RELAXED_SIMD) sumColumns(4, rows, 16, panel, end, tile);
-  else if (depth > 0) sumColumns(6, rows, 24, panel, end, tile);
+  const none = f32x4.splat(0);
+  if (!ASC_FEATURE_RELAXED_SIMD) sumColumns(4, rows, 16, panel, end, tile, false, none, none);
+  else if (depth > 0) sumColumns(6, rows, 24, panel, end, tile, false, none, none);
   else memory.fill(tile, 0, 6 * 32);
 }
 
 /**
  * sums f32 [tile][8] = 4 or 6 columns, a literal, of X^T times Y: one tile of the packed product, and of V^T P (products.ts).
- * Sums are stored as they are, in this order: where V8 12 finds something else done to them it loads all of a turn
- * before it multiplies, which needs more registers than there are.
+ * Four columns may join what is there, `join` being a literal: sums = sums * alpha + X^T Y. Six are stored as they are and
+ * in this order: where V8 12 finds something else done to them it loads all of a turn before it multiplies, which needs
+ * more registers than there are.
  * @param x f32 [n][tile], rows `stride` bytes apart
  * @param y f32 [n][8], up to `end`; n from 1 where the tile is 6
  */
 // @ts-ignore: decorator
 @inline
-export function sumColumns(tile: i32, x: usize, stride: usize, y: usize, end: usize, sums: usize): void {
+export function sumColumns(
+  tile: i32, x: usize, stride: usize, y: usize, end: usize, sums: usize, join: bool, alphaA: v128, alphaB: v128,
+): void {
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero;
   let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero;
@@ -83,6 +87,16 @@ export function sumColumns(tile: i32, x: usize, stride: usize, y: usize, end: us
       a5 = madd(ya, c, a5);
       b5 = madd(yb, c, b5);
     }
+  }
+  if (join) {
+    a0 = madd(v128.load(sums), alphaA, a0);
+    b0 = madd(v128.load(sums, 16), alphaB, b0);
+    a1 = madd(v128.load(sums, 32), alphaA, a1);
+    b1 = madd(v128.load(sums, 48), alphaB, b1);
+    a2 = madd(v128.load(sums, 64), alphaA, a2);
+    b2 = madd(v128.load(sums, 80), alphaB, b2);
+    a3 = madd(v128.load(sums, 96), alphaA, a3);
+    b3 = madd(v128.load(sums, 112), alphaB, b3);
   }
   v128.store(sums, a0);
   v128.store(sums, b0, 16);
