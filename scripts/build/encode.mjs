@@ -9,7 +9,7 @@ import { ALL, decode, FIRST, SINGLE } from "./decode.mjs";
 const DECODER_FILE = fileURLToPath(new URL("decode.mjs", import.meta.url));
 const DECODER = JSON.stringify(DECODER_FILE);
 /** Shorter repetitions are left to gzip. */
-const SHORTEST_COPY = 10;
+const SHORTEST_COPY = 16;
 /** f32x4.mul, f32x4.add and f32x4.relaxed_madd; what is between the first two is fetched in so few characters. */
 const [MULTIPLY, ADD, MULTIPLY_ADD] = [
   [0xfd, 0xe6, 0x01],

@@ -234,7 +234,6 @@ function compileFailed(cause: unknown, bytes: BufferSource): never {
   const message = runs(bytes)
     ? "this host refuses to compile WebAssembly: allow 'wasm-unsafe-eval' in the script-src of its content security policy, " +
       "or hand over a compiled one as `module` (edge runtimes give one for an import of attention-wasm/simd.wasm)"
-    : "module is damaged, or has instructions this runtime does not know: relaxed.wasm needs relaxed SIMD, where " +
-      "simd.wasm may do";
+    : "module is damaged, or has instructions this runtime does not know (relaxed SIMD?): simd.wasm may do";
   throw wrongKind("ERR_COMPILE", `${message} (${(cause as Error)?.message})`, { cause });
 }
