@@ -36,6 +36,22 @@ export function chains(n: i32, x: f32): f32 {
   return f32x4.extract_lane(f32x4.add(f32x4.add(s0, s1), s2), 0);
 }
 
+/** 8 chains of additions, n steps: 8 n instructions of which none waits for another, so that it is their number that takes time. */
+export function additions(n: i32, x: i32): i32 {
+  let a0 = x, a1 = n, a2 = x + 1, a3 = n + 1, a4 = x + 2, a5 = n + 2, a6 = x + 3, a7 = n + 3;
+  for (let i = 0; i < n; i++) {
+    a0 += x;
+    a1 ^= i;
+    a2 += x;
+    a3 ^= i;
+    a4 += x;
+    a5 ^= i;
+    a6 += x;
+    a7 ^= i;
+  }
+  return a0 ^ a1 ^ a2 ^ a3 ^ a4 ^ a5 ^ a6 ^ a7;
+}
+
 /** Writes f32 [bytes / 4]: memory that was never written is one page of zeros, and reads several times as fast. */
 export function write(to: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += 4) store<f32>(to + at, <f32>(at & 0xffff));

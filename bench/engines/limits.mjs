@@ -12,6 +12,22 @@ const READ = 256 * 2 ** 20;
 const READS = 3;
 const PAGE = 65536;
 
+/** About 1 ms. */
+const ADDED = 1e6;
+
+/** @returns () => how many additions a ns the core makes on which this runs, in the best of a few calls */
+export function additionsOf(module) {
+  const { additions } = new WebAssembly.Instance(module).exports;
+  let steps = 0;
+  const add = (n) => {
+    additions(n, 1);
+    steps += n;
+  };
+  for (const end = performance.now() + 100; performance.now() < end; ) add(SHORT);
+  const once = () => add(ADDED);
+  return () => (8 * rates(CALLS, once, () => steps).best) / 1e6;
+}
+
 /**
  * @param module bench/assembly/limits.ts; its memory is its own
  * @param second of second-core.mjs, where there is one

@@ -1,19 +1,20 @@
 // One engine in a process of its own, which does what it is told over the channel to its parent:
 //   { prepare, reference, modes }   make the workload ready, check it, warm it up
 //   { sample: mode }                one sample: ms of a call
+//   { additions: true }, { limits: true }   where it is no engine but the machine
 //   { release: true }
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { sample, warmUp, NotOffered } from "../harness/measure.mjs";
 import { rowsToCheck } from "../harness/reference.mjs";
 import { inputsOf, workloadOf } from "../harness/workloads.mjs";
-import { limitsOf } from "./limits.mjs";
+import { additionsOf, limitsOf } from "./limits.mjs";
 import { startSecondCore } from "./second-core.mjs";
 
 const { program, options } = JSON.parse(process.argv[2]);
 const bring = (path) => import(`../../${path}`);
 const engine = program === "limits" ? undefined : await (await import(`./${program}.mjs`)).open(options, bring);
-const limits = engine ? undefined : await openLimits(new WebAssembly.Module(readFileSync(options.module)));
+const machine = engine ? undefined : await openMachine(new WebAssembly.Module(readFileSync(options.module)));
 let jobs;
 let repeats = {};
 
@@ -40,7 +41,8 @@ const ORDERS = {
     repeats = {};
     globalThis.gc?.();
   },
-  limits: () => limits(),
+  additions: () => machine.additions(),
+  limits: () => machine.limits(),
 };
 
 process.on("message", async (message) => {
@@ -54,8 +56,9 @@ process.on("message", async (message) => {
 process.on("disconnect", () => process.exit());
 process.send({ ready: process.versions });
 
-async function openLimits(module) {
-  return limitsOf(module, availableParallelism() > 1 ? await startSecondCore(module) : undefined);
+async function openMachine(module) {
+  const second = availableParallelism() > 1 ? await startSecondCore(module) : undefined;
+  return { additions: additionsOf(module), limits: limitsOf(module, second) };
 }
 
 /** One line: some peers throw texts, addresses of exceptions in WebAssembly, or pages with paths of their build machine. */

@@ -67,6 +67,10 @@ export class Child {
     return line ? `: ${line.trim().slice(0, 200)}` : "";
   }
 
+  get pid() {
+    return this.#process.pid;
+  }
+
   end() {
     running.delete(this);
     this.#process.kill("SIGKILL");

@@ -1,7 +1,8 @@
 // The micro-benchmarks, in a process of the chosen Node: kernels on both builds and the machine's limits, in rounds.
 // Arguments as JSON: { names, modules: { simd, relaxed }, limits, rounds, warm? }; prints one line of JSON.
 import { readFileSync } from "node:fs";
-import { limitsOf } from "../engines/limits.mjs";
+import { additionsOf, limitsOf } from "../engines/limits.mjs";
+import { settle } from "./cores.mjs";
 import { rotated } from "./interleave.mjs";
 import { KERNEL_FILES } from "./kernel-list.mjs";
 import { sample } from "./measure.mjs";
@@ -14,7 +15,9 @@ const SAMPLE = 4;
 
 /** `warm`: ms of warming up each case. */
 const { names, modules, limits: limitsPath, rounds, warm = 60 } = JSON.parse(process.argv[2]);
-const machine = limitsOf(new WebAssembly.Module(readFileSync(limitsPath)));
+const program = new WebAssembly.Module(readFileSync(limitsPath));
+const machine = limitsOf(program);
+const additions = additionsOf(program);
 const { load } = await import("../../build/index.js");
 const threads = await import("../../build/threads.js");
 
@@ -28,6 +31,7 @@ for (const build of ["relaxed", "simd"]) {
 }
 const limits = [];
 for (let round = 0; round < rounds; round++) {
+  await settle(process.pid, additions);
   limits.push(machine());
   for (const job of rotated(jobs, round)) {
     const time = await sample(job, job.repeats);

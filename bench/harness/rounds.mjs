@@ -2,6 +2,7 @@
 // in rounds that rotate, A B C, B C A, C A B, with the machine's limits between them.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Child } from "./child.mjs";
+import { place, settle } from "./cores.mjs";
 import { declined } from "./engines.mjs";
 import { interleave } from "./interleave.mjs";
 import { referenceOf, rowsToCheck } from "./reference.mjs";
@@ -30,11 +31,20 @@ export async function runRounds(settings) {
       const reference = writeReference(workload);
       const entries = [];
       for (const engine of engines) entries.push(await prepare(settings, children, engine, workload, reference));
+      let core;
       const samples = await interleave(entries, {
         rounds,
-        limits: () => machine.ask({ limits: true }, LIMIT.sample),
+        async limits() {
+          const { core: quietest, together } = await settle(machine.pid, () =>
+            machine.ask({ additions: true }, LIMIT.sample),
+          );
+          core = quietest;
+          return { ...(await machine.ask({ limits: true }, LIMIT.sample)), ...(together && { together }) };
+        },
         sample({ engine, child }, mode, round) {
           say(`${workload.id}: round ${round + 1} of ${rounds}, ${engine.title}`);
+          // Native engines compute on a thread of their own
+          if (engine.threads === 1) place(child.pid, core, engine.family === "native");
           return child.ask({ sample: mode }, LIMIT.sample);
         },
         budget: ({ family }) => BUDGET[family],

@@ -106,10 +106,11 @@ function besideShare(workload, own) {
   return `the machine ${ratioOf(workload.limits.average, workload.limits.multiplyAdd).toFixed(3)}`;
 }
 
-/** What two cores of the machine gave in the same rounds, as times one. */
+/** What two cores of the machine gave in the same rounds, as times the one on which one thread ran. */
 function besideThreads(workload) {
-  const { twoCoresAverage, average } = workload?.limits ?? {};
-  return twoCoresAverage && `the machine ${digits(ratioOf(twoCoresAverage, average))} x`;
+  const { twoCoresAverage, average, together } = workload?.limits ?? {};
+  const additions = together ? ` by multiply-adds, ${together.median.toFixed(2)} by additions` : "";
+  return twoCoresAverage && `the machine ${digits(ratioOf(twoCoresAverage, average))} x${additions}`;
 }
 
 /** Only what the run tells: { what, wanted, got, reached }. */

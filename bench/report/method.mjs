@@ -3,6 +3,10 @@
 /** Since format 3, each round begins with the next engine. */
 const ROTATING = `the machine's limits, engine A, B, C,
   the limits, B, C, A, the limits, C, A, B ..., since what comes first after a limit is slower.`;
+const PLACED = `
+- **One core for all.** On Linux every round begins by asking on which core more additions are made just then, and what has one thread runs
+  there, the limits and all engines alike. A virtual core whose neighbour is busy makes as many multiply-adds as ever, but issues a
+  fifth fewer instructions and reads a third less, and each process would stay on its own (docs/kernels.md, "Noise").`;
 const ALIKE = `the machine's limits, engine A, B, C,
   the limits, A, B, C ....`;
 /** Format 1 kept no samples by round, and did not measure two cores. */
@@ -19,7 +23,7 @@ const UNPAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of
 export const methodOf = ({ format }) => `## How it is measured
 
 - **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: ${format < 3 ? ALIKE : ROTATING} A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
-  with the least and the quartiles.
+  with the least and the quartiles.${format < 3 ? "" : PLACED}
 - **Checked first.** Every engine's output, in both modes, is held against plain attention in float64 before anything is timed: all rows
   of workloads up to 2 GFLOP, 192 rows spread over all heads of larger ones, and the rest must be finite. Each table tells which.
   **error** is the largest difference; 2e-5 fails (inputs have deviation 1; caches of 16, 8 and 4 bits may differ by 1e-4, 3e-3, 4e-2).
