@@ -1,6 +1,6 @@
 // The benchmark's own parts: what it counts as work, what it holds engines against and what it makes of
 // its numbers. Its programs are imported as they are; peers are not installed and nothing is compared for speed.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -279,6 +279,25 @@ test("figures: how many times as fast as an earlier commit, round by round", asy
   assert.match(table, /\nattention-wasm relaxed, abc1234 +1\.100 +1\.050-1\.150 +3\n/);
   assert.match(table, "failed: it has none (attention-wasm: relaxed, 2 threads; simd; relaxed, 2 threads, abc1234; ");
   assert.not.match(tableOf(run), "this checkout");
+});
+
+test("a round settles on the core that makes the most additions, where a program may choose", async () => {
+  const { settle } = await bench("harness/cores.mjs");
+  const other = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+  try {
+    const cores: number[] = [];
+    const allowed = () => /^Cpus_allowed_list:\t(.*)$/m.exec(readFileSync(`/proc/${other.pid}/status`, "utf8"))![1];
+    const { core, together } = await settle(other.pid, () => {
+      cores.push(Number(allowed()));
+      return cores.length === 2 ? 12 : 9;
+    });
+    if (core === undefined) return assert.ok(cores.length < 2);
+    assert.is(core, cores[1]);
+    assert.is(Number(allowed()), core);
+    assert.is(together, (12 + 9) / 12);
+  } finally {
+    other.kill();
+  }
 });
 
 test("limits: one core and two at once, at best and on average", async () => {
