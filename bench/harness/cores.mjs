@@ -25,7 +25,8 @@ export function place(pid, core, all = false) {
 /**
  * Moves a process to the core that makes the most additions.
  * @param additions () => how many a second, where it is
- * @returns { core, together: how many times as many it and the second best make }, or nothing in it where there is no choice
+ * @returns { core, additions: how many there, together: how many times as many it and the second best make }, or nothing in it
+ *   where there is no choice
  */
 export async function settle(pid, additions) {
   const rates = [];
@@ -37,5 +38,5 @@ export async function settle(pid, additions) {
   const [most, next] = rates.toSorted((a, b) => b - a);
   const core = CORES[rates.indexOf(most)];
   place(pid, core);
-  return { core, together: (most + next) / most };
+  return { core, additions: most, together: (most + next) / most };
 }

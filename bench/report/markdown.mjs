@@ -74,6 +74,7 @@ function workloadTable(workload) {
     titleOf(workload),
     `; ${limitsOf(workload, rate)}; `,
     checkedRows === rows ? "all rows checked" : `${checkedRows} of ${rows} rows checked`,
+    workload.again ? "; measured again, in a calmer minute" : "",
     ".\n\n",
     table(
       columns,

@@ -6,7 +6,8 @@ const ROTATING = `the machine's limits, engine A, B, C,
 const PLACED = `
 - **One core for all.** On Linux every round begins by asking on which core more additions are made just then, and what has one thread runs
   there, the limits and all engines alike. A virtual core whose neighbour is busy makes as many multiply-adds as ever, but issues a
-  fifth fewer instructions and reads a third less, and each process would stay on its own (docs/kernels.md, "Noise").`;
+  fifth fewer instructions and reads a third less, and each process would stay on its own (docs/kernels.md, "Noise"). A workload whose core made fewer than 0.93 of the calmest one's
+  additions to a multiply-add is measured once more at the end, and the calmer one counts.`;
 const ALIKE = `the machine's limits, engine A, B, C,
   the limits, A, B, C ....`;
 /** Format 1 kept no samples by round, and did not measure two cores. */
