@@ -300,6 +300,20 @@ test("a round settles on the core that makes the most additions, where a program
   }
 });
 
+test("what a starved core measured is measured again", async () => {
+  const { starved } = await bench("harness/rounds.mjs");
+  const result = (additions: number[], multiplyAdd: number[]) => ({
+    limits: { additions: { samples: additions }, multiplyAdd: { samples: multiplyAdd } },
+  });
+  const free = result([12, 12, 12], [50, 50, 50]);
+  // A slower clock slows both
+  const slow = result([10.8, 10.8, 10.8], [45, 45, 45]);
+  const busy = result([10, 12, 10], [50, 50, 50]);
+  assert.equal(starved([busy, free, slow]), [0]);
+  assert.equal(starved([busy, busy]), []);
+  assert.equal(starved([{ limits: { multiplyAdd: { samples: [50] } } }, busy, free]), []);
+});
+
 test("limits: one core and two at once, at best and on average", async () => {
   const { compileBoth } = await bench("harness/compile.mjs");
   const { limitsOf } = await bench("engines/limits.mjs");

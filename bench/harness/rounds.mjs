@@ -32,12 +32,10 @@ export async function runRounds(settings) {
   const measured = [];
   try {
     for (const workload of settings.workloads) measured.push(await measure(settings, machine, children, workload));
-    const calmest = Math.max(...measured.map(calm));
     const end = performance.now() + AGAIN;
-    for (const [i, workload] of settings.workloads.entries()) {
-      // NaN, where there are no additions, is not less
-      if (!(calm(measured[i]) < STARVED * calmest) || performance.now() > end) continue;
-      const second = await measure(settings, machine, children, workload);
+    for (const i of starved(measured)) {
+      if (performance.now() > end) break;
+      const second = await measure(settings, machine, children, settings.workloads[i]);
       if (calm(second) > calm(measured[i])) measured[i] = { ...second, again: true };
     }
   } finally {
@@ -49,6 +47,12 @@ export async function runRounds(settings) {
 /** Additions to a multiply-add: of both a core makes more when its clock is faster, but a busy neighbour takes additions alone. */
 const calm = ({ limits: { additions, multiplyAdd } }) =>
   additions ? median(additions.samples.map((each, round) => each / multiplyAdd.samples[round])) : Number.NaN;
+
+/** Which of the results are to be measured again; none where there are no additions, since NaN is not less. */
+export function starved(results) {
+  const calmest = Math.max(...results.map(calm));
+  return [...results.keys()].filter((i) => calm(results[i]) < STARVED * calmest);
+}
 
 async function measure(settings, machine, children, workload) {
   const { engines, rounds, say } = settings;
