@@ -3,6 +3,7 @@
 import { AttentionParameters, CACHE_GROUP, DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_INT4, PAGE_KEYS } from "../abi";
 import { groupBytes, quantised, SCALE_BYTES } from "../cache/page";
 import { elementShift, widenRow } from "../simd/convert";
+import { lastPage, lookUpPage, pagesAhead } from "./ahead";
 import { scoreRow, scoreRows, sumRow, sumRows } from "./channels";
 import { Brain, Half, HALF_BIAS, HALF_BIAS_ROOT, scoreHalfRows, scoreHalves, sumHalfRows, sumHalves } from "./halves";
 import { firstRow, keyBlock, keyStride, valueBlock, valueStride } from "./pack";
@@ -131,7 +132,10 @@ export function readValues(
 
 /** The numbers of a group, int8. */
 function numbers(P: AttentionParameters, W: Workspace, group: usize): usize {
-  if (P.keyDtype != DTYPE_INT4) return group + SCALE_BYTES;
+  if (P.keyDtype != DTYPE_INT4) {
+    lookUpPage(group + pagesAhead(0), lastPage(), W.alpha);
+    return group + SCALE_BYTES;
+  }
   unpackNibbles(group + SCALE_BYTES, W.keys);
   return W.keys;
 }

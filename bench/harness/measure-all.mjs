@@ -13,7 +13,7 @@ import { runRounds } from "./rounds.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** Raised when the shape of the JSON changes, or how its numbers came about. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 /** Where `--write` also runs: browsers and the other runtimes of servers. */
 const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
 const KERNEL_ROUNDS = 15;
@@ -61,7 +61,7 @@ export function readRun(path) {
   try {
     run = JSON.parse(text);
   } catch {}
-  if (!(run?.format <= FORMAT)) throw new Error(`${path} must be what --json wrote, in a format up to ${FORMAT}`);
+  if (run?.format !== FORMAT) throw new Error(`${path} must be what --json wrote, in format ${FORMAT}`);
   return run;
 }
 

@@ -21,7 +21,7 @@ export function figures(workload, name, mode) {
   return {
     ...times,
     rate,
-    share: ratioOf(limitOf(workload, engine.threads), times, (limit, ms) => rateOf(workload, ms) / limit),
+    share: shareOf(workload, times, limitOf(workload, engine.threads)),
     ...(javascript && { javascript }),
     ...(native && { native }),
   };
@@ -29,6 +29,9 @@ export function figures(workload, name, mode) {
 
 /** GFLOP/s, or GB/s of a decoding workload, for a time in ms. */
 export const rateOf = ({ decode, bytes, flops }, ms) => (decode ? bytes : flops) / ms / 1e6;
+
+/** What part of a limit the times of a workload reach. */
+export const shareOf = (workload, times, limit) => ratioOf(limit, times, (most, ms) => rateOf(workload, ms) / most);
 
 export const unitOf = ({ decode }) => (decode ? "GB/s" : "GFLOP/s");
 
@@ -47,7 +50,7 @@ export const ratioOf = (a, b, divide) => ratiosOf(a, b, divide).median;
 
 /**
  * The summary of a to b in the rounds that sampled both, so that both ran within seconds: the speed of a shared machine
- * changes in minutes. Of medians where no round did, or no samples were kept (format 1).
+ * changes in minutes. Of medians where no round did.
  */
 export function ratiosOf(a, b, divide = (x, y) => x / y) {
   const ratios = (a.samples ?? []).flatMap((x, round) => {

@@ -1,14 +1,14 @@
 // docs/performance.md as text, from the JSON of a run. Sections whose numbers a run does not have are left out.
 import { digits, figures, groupReasons, kernelFigures, limitOf, timeUnit, unitOf, workloadIn } from "./figures.mjs";
 import { goalsOf, judgeGoals } from "./goals.mjs";
-import { methodOf } from "./method.mjs";
+import { METHOD } from "./method.mjs";
 
 export function documentOf(run) {
   const sections = [
     head(run),
     run.workloads.length > 0 && "![Share of the machine's limit that each engine reaches](performance.svg)",
     goals(run),
-    methodOf(run),
+    METHOD,
     workloads(run),
     longSequence(run),
     runtimes(run),
@@ -35,9 +35,6 @@ Measured on ${date.slice(0, 10)} on ${cpu}, ${cores} cores, ${memory}, ${platfor
 ${rounds} rounds: ${peers.join(", ")}.`;
 }
 
-const MACHINE = ` "The machine": how much of its own peak it kept up, and how many times as
-much its two cores did as one, on average in the same rounds.`;
-
 function goals(run) {
   const judged = judgeGoals(goalsOf(run));
   if (judged.length === 0) return undefined;
@@ -46,7 +43,8 @@ function goals(run) {
   return `## Limits to reach
 
 What the kernels are meant to reach, and what this run gave (why some do not: docs/kernels.md): ${reached} of ${judged.length} reached. The relaxed build on one core with resident
-tensors unless said; "level" means at least 0.95 of its speed.${run.format === 1 ? "" : MACHINE}
+tensors unless said; "level" means at least 0.95 of its speed. "The machine": how much of its own peak it kept up, and how many times as
+much its two cores did as one, on average in the same rounds.
 
 ${table(["what", "to reach", "this run", "reached"], rows)}`;
 }
@@ -92,6 +90,7 @@ function limitsOf(workload, rate) {
   const { decode, limits } = workload;
   const range = ({ median, p25, p75 }) => `${digits(median)} ${rate} (${digits(p25)} to ${digits(p75)})`;
   const parts = [`limit ${range(limitOf(workload))}`];
+  if (decode) parts.push(`of a plain sum ${digits(limits.plainRead.median)}`);
   const { average, twoCores, twoCoresAverage } = decode ? {} : limits;
   if (average) parts.push(`${digits(average.median)} on average`);
   if (twoCores) parts.push(`of two cores ${range(twoCores)}, ${digits(twoCoresAverage.median)} on average`);

@@ -1,30 +1,14 @@
 // How it is measured, in the words of docs/performance.md.
 
-/** Since format 3, each round begins with the next engine. */
-const ROTATING = `the machine's limits, engine A, B, C,
-  the limits, B, C, A, the limits, C, A, B ..., since what comes first after a limit is slower.`;
-const PLACED = `
+export const METHOD = `## How it is measured
+
+- **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: the machine's limits, engine A, B, C,
+  the limits, B, C, A, the limits, C, A, B ..., since what comes first after a limit is slower. A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
+  with the least and the quartiles.
 - **One core for all.** On Linux every round begins by asking on which core more additions are made just then, and what has one thread runs
   there, the limits and all engines alike. A virtual core whose neighbour is busy makes as many multiply-adds as ever, but issues a
   fifth fewer instructions and reads a third less, and each process would stay on its own (docs/kernels.md, "Noise"). A workload whose core made fewer than 0.93 of the calmest one's
-  additions to a multiply-add is measured once more at the end, and the calmer one counts.`;
-const ALIKE = `the machine's limits, engine A, B, C,
-  the limits, A, B, C ....`;
-/** Format 1 kept no samples by round, and did not measure two cores. */
-const PAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, on one core or, for 2 threads, on
-  two at once; for decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core.
-  Each is the best of a few short calls in every round; what 20 ms of them gave on average, disturbances in, is told beside.
-- **Shares and ratios are medians over rounds**, of what was sampled in the same round, since the speed of a shared machine changes in
-  minutes (docs/kernels.md, "Noise"). A call that is made once counts as of the first round.
-- Between collecting garbage and a sample lie 5 ms, in which V8's helper threads finish sweeping: a second thread needs their core.`;
-const UNPAIRED = `- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, for 2 threads over twice as much; for
-  decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core. Both are measured in
-  every round, the best of three short calls each time. This run kept no samples: shares and ratios are those of medians.`;
-
-export const methodOf = ({ format }) => `## How it is measured
-
-- **One process per engine**, all on the same Node, one workload at a time. Rounds are interleaved: ${format < 3 ? ALIKE : ROTATING} A sample repeats short calls until it takes 20 ms; garbage is collected before it. Medians are shown,
-  with the least and the quartiles.${format < 3 ? "" : PLACED}
+  additions to a multiply-add is measured once more at the end, and the calmer one counts.
 - **Checked first.** Every engine's output, in both modes, is held against plain attention in float64 before anything is timed: all rows
   of workloads up to 2 GFLOP, 192 rows spread over all heads of larger ones, and the rest must be finite. Each table tells which.
   **error** is the largest difference; 2e-5 fails (inputs have deviation 1; caches of 16, 8 and 4 bits may differ by 1e-4, 3e-3, 4e-2).
@@ -36,7 +20,12 @@ export const methodOf = ({ format }) => `## How it is measured
   beforehand where that is faster. onnxruntime has no such tensors on the CPU: query, key and value are constants of the model, graph
   optimisations are off so that it is not folded, and the first number of the output is asked for. Plain JavaScript
   computes where its arrays are, so its figure counts for both.
-${format === 1 ? UNPAIRED : PAIRED}
+- **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, on one core or, for 2 threads, on
+  two at once; for decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core:
+  the faster of a plain sum and one that looks pages up two ahead, as decoding does (docs/kernels.md, "How memory is read decides"). Each is the best of a few short calls in every round; what 20 ms of them gave on average, disturbances in, is told beside.
+- **Shares and ratios are medians over rounds**, of what was sampled in the same round, since the speed of a shared machine changes in
+  minutes (docs/kernels.md, "Noise"). A call that is made once counts as of the first round.
+- Between collecting garbage and a sample lie 5 ms, in which V8's helper threads finish sweeping: a second thread needs their core.
 - **× JS, × native**: how many times as fast as the fastest *other* engine in JavaScript (onnxruntime-web, tfjs, plain) and as the fastest
   operator of onnxruntime-node, which uses whatever the processor has (AVX-512 where it is there). One thread each.
 - **GFLOP** counts what a mask leaves: 4 D per query and visible key. An engine that computes what the mask throws away is charged for it.

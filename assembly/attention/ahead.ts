@@ -1,0 +1,38 @@
+// Reading ahead, with loads whose result nobody needs: WebAssembly has no prefetch. Hardware does prefetch what is read in order, but
+// stops at the end of a page, whose successor it would have to look up first; a load from a page two ahead has that done in
+// time. Where rows are read side by side, their lines are asked for in order before (docs/kernels.md).
+
+const PAGE: usize = 4096;
+const AHEAD: usize = 2 * PAGE;
+const LINE: usize = 64;
+
+/** The last page of memory. */
+// @ts-ignore: decorator
+@inline
+export function lastPage(): usize {
+  return (<usize>memory.size() << 16) - PAGE;
+}
+
+/** How far ahead pages are looked up: two of them, or, where rows are further apart than that, two rows. */
+// @ts-ignore: decorator
+@inline
+export function pagesAhead(stride: usize): usize {
+  return max(AHEAD, stride << 1);
+}
+
+/** Has the page of an address looked up. What is read is stored in a `sink` that nobody reads, or it would be optimised away. */
+// @ts-ignore: decorator
+@inline
+export function lookUpPage(at: usize, last: usize, sink: usize): void {
+  store<i32>(sink, load<i32>(min(at, last) & ~(PAGE - 1)));
+}
+
+/** Has lines read. */
+// @ts-ignore: decorator
+@inline
+export function readLines(at: usize, bytes: usize, last: usize, sink: usize): void {
+  let lines: i32 = 0;
+  const end = min(at + bytes, last);
+  for (let line = at & ~(LINE - 1); line < end; line += LINE) lines |= load<i32>(line);
+  store<i32>(sink, lines);
+}
