@@ -1,6 +1,8 @@
 // Reading ahead, with loads whose result nobody needs: WebAssembly has no prefetch. Hardware does prefetch what is read in order, but
 // stops at the end of a page, whose successor it would have to look up first; a load from a page two ahead has that done in
 // time. Where rows are read side by side, their lines are asked for in order before (docs/kernels.md).
+// Contract: what the functions return is stored once, at the end, where nobody reads it, or engines may leave the loads out. Not at
+// each turn: a store that waits for memory holds up whatever load the processor takes for its reader.
 
 const PAGE: usize = 4096;
 const AHEAD: usize = 2 * PAGE;
@@ -20,19 +22,19 @@ export function pagesAhead(stride: usize): usize {
   return max(AHEAD, stride << 1);
 }
 
-/** Has the page of an address looked up. What is read is stored in a `sink` that nobody reads, or it would be optimised away. */
+/** Has the page of an address looked up. */
 // @ts-ignore: decorator
 @inline
-export function lookUpPage(at: usize, last: usize, sink: usize): void {
-  store<i32>(sink, load<i32>(min(at, last) & ~(PAGE - 1)));
+export function lookUpPage(at: usize, last: usize): i32 {
+  return load<i32>(min(at, last) & ~(PAGE - 1));
 }
 
 /** Has lines read. */
 // @ts-ignore: decorator
 @inline
-export function readLines(at: usize, bytes: usize, last: usize, sink: usize): void {
+export function readLines(at: usize, bytes: usize, last: usize): i32 {
   let lines: i32 = 0;
   const end = min(at + bytes, last);
   for (let line = at & ~(LINE - 1); line < end; line += LINE) lines |= load<i32>(line);
-  store<i32>(sink, lines);
+  return lines;
 }

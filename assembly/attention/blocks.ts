@@ -99,13 +99,14 @@ export function readKeys(P: AttentionParameters, W: Workspace, unit: usize, key:
     let factors = query + (<usize>D << 1);
     memory.fill(W.scores, 0, PAGE_KEYS * 4);
     for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
+      lookUpGroup(P, key);
       scoreGroup(query, v128.load(factors), numbers(P, W, key), key, n, W.scores);
     }
   } else if (directHalves(P)) {
     if (P.keyDtype == DTYPE_FLOAT16) halfKeys<Half>(P, W, query, key, n);
     else halfKeys<Brain>(P, W, query, key, n);
-  } else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores);
-  else scoreRow(query, key, keyStride(P), n, D, W.scores);
+  } else if (rowsTogether(P) > 1) scoreRows(query, key, keyStride(P), n, D, W.scores, W.alpha);
+  else scoreRow(query, key, keyStride(P), n, D, W.scores, W.alpha);
 }
 
 /** Outputs of the record += the unit's weights times n values. */
@@ -120,22 +121,30 @@ export function readValues(
     const pairs = W.biases;
     const products = pairs + PAGE_KEYS * 2;
     for (const end = outputs + (<usize>Dv << 2); outputs < end; outputs += 128, value += groupBytes(P.keyDtype)) {
+      lookUpGroup(P, value);
       const factor = quantise(weights, value, keys, products, pairs);
       sumGroup(numbers(P, W, value), pairs, pairs + (<usize>keys << 1), factor, outputs);
     }
   } else if (directHalves(P)) {
     if (P.keyDtype == DTYPE_FLOAT16) halfValues<Half>(P, value, n, weights, outputs);
     else halfValues<Brain>(P, value, n, weights, outputs);
-  } else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs);
-  else sumRow(value, valueStride(P), n, Dv, weights, outputs);
+  } else if (rowsTogether(P) > 1) sumRows(value, valueStride(P), n, Dv, weights, outputs, W.alpha);
+  else sumRow(value, valueStride(P), n, Dv, weights, outputs, W.alpha);
+}
+
+/**
+ * Has the page looked up that lies two ahead of a group; int4 takes so long to unpack that it does not matter. What was read is
+ * dropped, since no register keeps it across the products: Deno, which checks bounds without reading, then leaves it out.
+ */
+// @ts-ignore: decorator
+@inline
+function lookUpGroup(P: AttentionParameters, group: usize): void {
+  if (P.keyDtype != DTYPE_INT4) lookUpPage(group + pagesAhead(0), lastPage());
 }
 
 /** The numbers of a group, int8. */
 function numbers(P: AttentionParameters, W: Workspace, group: usize): usize {
-  if (P.keyDtype != DTYPE_INT4) {
-    lookUpPage(group + pagesAhead(0), lastPage(), W.alpha);
-    return group + SCALE_BYTES;
-  }
+  if (P.keyDtype != DTYPE_INT4) return group + SCALE_BYTES;
   unpackNibbles(group + SCALE_BYTES, W.keys);
   return W.keys;
 }

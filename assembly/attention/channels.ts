@@ -1,7 +1,7 @@
 // The products of decoding over float32, where lanes are channels: scores of few queries with the keys of one block, and sums
 // of its values. Every byte of K and V is used once, so the order of reading decides: of one row a key at a time, as they lie;
 // of four, which take longer to compute than to read, two keys side by side, read ahead in order (ahead.ts, docs/kernels.md).
-// Contract: what is written to last, scores or weights, is lost where reading ahead needs a place to store.
+// Contract: what was read ahead goes to `sink`, i32, at the end.
 import { madd } from "../simd/math";
 import { lastPage, lookUpPage, pagesAhead, readLines } from "./ahead";
 
@@ -48,14 +48,15 @@ function product(query: usize, end: usize, key: usize): v128 {
  * @param query f32 [D], D a multiple of 8
  * @param key f32 [n][D], rows `stride` bytes apart
  */
-export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize): void {
+export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, sink: usize): void {
   const end = query + (<usize>D << 2);
   const last = lastPage();
   const ahead = pagesAhead(stride);
   let a = f32x4.splat(0);
   let b = a, c = a;
+  let looked: i32 = 0;
   for (let j = 0; j < ((n + 3) & ~3); j++) {
-    lookUpPage(key + ahead, last, scores);
+    looked |= lookUpPage(key + ahead, last);
     const d = product(query, end, key);
     if ((j & 3) == 3) {
       v128.store(scores, sumLanes(a, b, c, d));
@@ -67,26 +68,31 @@ export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32
     // Past the last, it comes again
     key += j + 1 < n ? stride : 0;
   }
+  store<i32>(sink, looked);
 }
 
 /**
- * outputs f32 [Dv] += weights times n values; Dv a multiple of 8. Weights are lost.
+ * outputs f32 [Dv] += weights times n values; Dv a multiple of 8.
  * @param value f32 [n][Dv], rows `stride` bytes apart
  * @param weights f32 [n]
  */
-export function sumRow(value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize): void {
+export function sumRow(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, sink: usize,
+): void {
   const end = outputs + (<usize>Dv << 2);
   const last = lastPage();
   const ahead = pagesAhead(stride);
+  let looked: i32 = 0;
   for (const past = weights + (<usize>n << 2); weights < past; weights += 4, value += stride) {
     const w = v128.load_splat<f32>(weights);
-    lookUpPage(value + ahead, last, weights);
+    looked |= lookUpPage(value + ahead, last);
     let v = value & ~3;
     for (let o = outputs & ~15; o < end; o += 32, v += 32) {
       v128.store(o, madd(v128.load(v), w, v128.load(o)));
       v128.store(o, madd(v128.load(v, 16), w, v128.load(o, 16)), 16);
     }
   }
+  store<i32>(sink, looked);
 }
 
 /**
@@ -94,18 +100,18 @@ export function sumRow(value: usize, stride: usize, n: i32, Dv: i32, weights: us
  * @param query f32 [D / 4][4 rows][4]
  * @param key f32 [n][D], rows `stride` bytes apart
  */
-export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize): void {
+export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, sink: usize): void {
   const end = query + (<usize>D << 4);
   const last = lastPage();
   const ahead = pagesAhead(stride);
   // Two rows, where nothing lies between them
   const next: usize = stride == <usize>D << 2 ? stride << 1 : 0;
+  let looked: i32 = 0;
   for (const past = scores + (<usize>n << 4); scores < past; scores += 32, key += stride << 1) {
     const pair = scores + 16 < past;
     let a0 = f32x4.splat(0);
     let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-    lookUpPage(key + ahead, last, scores);
-    readLines(key + next, next, last, scores);
+    looked |= lookUpPage(key + ahead, last) | readLines(key + next, next, last);
     let k0 = key & ~3;
     let k1 = k0 + (pair ? stride : 0);
     for (let q = query & ~15; q < end; q += 64) {
@@ -129,6 +135,7 @@ export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i3
     v128.store(scores, sumLanes(a0, a1, a2, a3));
     if (pair) v128.store(scores, sumLanes(b0, b1, b2, b3), 16);
   }
+  store<i32>(sink, looked);
 }
 
 /**
@@ -136,12 +143,15 @@ export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i3
  * @param value f32 [n][Dv], rows `stride` bytes apart
  * @param weights f32 [n][4 rows]
  */
-export function sumRows(value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize): void {
+export function sumRows(
+  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, sink: usize,
+): void {
   const end = outputs + (<usize>Dv << 4);
   const last = lastPage();
   const ahead = pagesAhead(stride);
   // Two rows, where nothing lies between them
   const next: usize = stride == <usize>Dv << 2 ? stride << 1 : 0;
+  let looked: i32 = 0;
   for (const past = weights + (<usize>n << 4); weights < past; weights += 32, value += stride << 1) {
     const pair = weights + 16 < past;
     // The last of an odd number comes twice, with half its weight
@@ -156,8 +166,7 @@ export function sumRows(value: usize, stride: usize, n: i32, Dv: i32, weights: u
     const u1 = v128.shuffle<f32>(u, u, 1, 1, 1, 1);
     const u2 = v128.shuffle<f32>(u, u, 2, 2, 2, 2);
     const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
-    lookUpPage(value + ahead, last, weights);
-    readLines(value + next, next, last, weights);
+    looked |= lookUpPage(value + ahead, last) | readLines(value + next, next, last);
     let v0 = value & ~3;
     let v1 = v0 + (pair ? stride : 0);
     for (let o = outputs & ~15; o < end; o += 64) {
@@ -171,4 +180,5 @@ export function sumRows(value: usize, stride: usize, n: i32, Dv: i32, weights: u
       v1 += 16;
     }
   }
+  store<i32>(sink, looked);
 }

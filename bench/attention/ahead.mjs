@@ -9,15 +9,16 @@ export function cases({ wasm, memory, numbers, reserve }) {
   // Memory that was never written is one page of zeros
   new Float32Array(memory.buffer, rows, BYTES / 4).fill(0.5);
   const query = numbers(DIM * 4);
+  const sink = reserve(4);
   const outputs = reserve(DIM * 16);
   const n = BYTES / (DIM * 4);
   // Scores, or weights, of a row or of four
   const scores = numbers(n * 8, 1e-6);
   const title = `of ${BYTES / 2 ** 20} MB, D ${DIM}`;
   const floats = [
-    ["float32, 1 row", () => wasm.scoreRow(query, rows, DIM * 4, n, DIM, scores), wasm.sumRow],
-    ["float32, 4 rows", () => wasm.scoreRows(query, rows, DIM * 4, n, DIM, scores), wasm.sumValueRows],
-  ].map(([type, score, sum]) => [type, score, () => sum(rows, DIM * 4, n, DIM, scores, outputs)]);
+    ["float32, 1 row", () => wasm.scoreRow(query, rows, DIM * 4, n, DIM, scores, sink), wasm.sumRow],
+    ["float32, 4 rows", () => wasm.scoreRows(query, rows, DIM * 4, n, DIM, scores, sink), wasm.sumValueRows],
+  ].map(([type, score, sum]) => [type, score, () => sum(rows, DIM * 4, n, DIM, scores, outputs, sink)]);
   const halves = [false, true].map((brain) => [
     `${brain ? "b" : ""}float16, 1 row`,
     () => wasm.halfScores(query, rows, n * 2, DIM, scores, 1, brain),
