@@ -30,11 +30,9 @@ export function lookUpPage(at: usize, last: usize): i32 {
 }
 
 /** Has lines read. */
-// @ts-ignore: decorator
-@inline
 export function readLines(at: usize, bytes: usize, last: usize): i32 {
   let lines: i32 = 0;
   const end = min(at + bytes, last);
-  for (let line = at & ~(LINE - 1); line < end; line += LINE) lines |= load<i32>(line);
+  for (; at < end; at += LINE) lines |= load<i32>(at);
   return lines;
 }
