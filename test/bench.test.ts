@@ -396,7 +396,7 @@ test("options: wrong words are told", () => {
     [["--engines", "fast"], /no engine fast: there are relaxed/],
     [["--rounds", "0"], /'--rounds <n>' argument '0' is invalid. it must be an integer from 1/],
     [["--node", "18"], /no Node 18: there are 20, 22, 24, 26/],
-    [["--kernel", "cache"], /no kernel cache: there are all, ahead, blocks/],
+    [["--kernel", "cache"], /no kernel cache: there are all, blocks/],
     [["--runtime", "workerd"], /no runtime workerd: there are node-20/],
     [["--from", "x.json", "--only", "W1"], /--from cannot be used with --only/],
     [["--from", "x.json", "--node", "26"], /--from cannot be used with --node/],

@@ -1,9 +1,38 @@
 // The products of decoding over float32, where lanes are channels: scores of few queries with the keys of one block, and sums
-// of its values. Every byte of K and V is used once, so the order of reading decides: of one row a key at a time, as they lie;
-// of four, which take longer to compute than to read, two keys side by side, read ahead in order (ahead.ts, docs/kernels.md).
-// Contract: what was read ahead goes to `sink`, i32, at the end.
+// of its values. Every byte of K and V is used once, so the order of reading decides. A block is read in two halves side by
+// side, a row of each at a time: far apart they are two streams that hardware prefetches, quicker than one, and share loads of
+// queries and outputs (docs/kernels.md).
+// Contract: rows are `stride` bytes apart; the first `half` of n, at least as many as there are others, begin at the address, the
+// others `far` bytes behind it. What has no partner, from `lone` on, is its own.
 import { madd } from "../simd/math";
-import { lastPage, lookUpPage, pagesAhead, readLines } from "./ahead";
+
+const PAGE: usize = 4096;
+const AHEAD: usize = 4 * PAGE;
+
+/** How far ahead pages are looked up: four of them, or, where rows are further apart than that, two rows. */
+// @ts-ignore: decorator
+@inline
+function pagesAhead(stride: usize): usize {
+  return max(AHEAD, stride << 1);
+}
+
+/**
+ * Has the page of an address looked up: prefetching stops at the end of a page, whose successor it would have to look up first.
+ * WebAssembly has no prefetch, so it is a load. What it reads is stored once, at the end, where nobody looks, or engines may leave it
+ * out; not at each turn, since a store that waits for memory holds up whatever load the processor takes for its reader.
+ */
+// @ts-ignore: decorator
+@inline
+function lookUp(at: usize, last: usize): i32 {
+  return load<i32>(min(at, last) & ~(PAGE - 1));
+}
+
+/** The last page of memory. */
+// @ts-ignore: decorator
+@inline
+function lastPage(): usize {
+  return (<usize>memory.size() << 16) - PAGE;
+}
 
 /** Sums of the lanes of four vectors. */
 // @ts-ignore: decorator
@@ -14,6 +43,14 @@ export function sumLanes(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
 }
 
+/** Sums of the lanes of two vectors, in the first two lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumPair(a: v128, b: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  return f32x4.add(ab, v128.shuffle<i64>(ab, ab, 1, 0));
+}
+
 /** The sum of the lanes, in all of them. */
 // @ts-ignore: decorator
 @inline
@@ -22,101 +59,96 @@ export function sumOfLanes(x: v128): v128 {
   return f32x4.add(x, v128.shuffle<f32>(x, x, 1, 0, 3, 2));
 }
 
-/** One query times one key, f32 [D] both, in four sums. */
-// @ts-ignore: decorator
-@inline
-function product(query: usize, end: usize, key: usize): v128 {
-  let a = f32x4.splat(0);
-  let b = a, c = a, d = a;
-  let q = query & ~15;
-  let k = key & ~3;
-  for (; q + 64 <= end; q += 64, k += 64) {
-    a = madd(v128.load(k), v128.load(q), a);
-    b = madd(v128.load(k, 16), v128.load(q, 16), b);
-    c = madd(v128.load(k, 32), v128.load(q, 32), c);
-    d = madd(v128.load(k, 48), v128.load(q, 48), d);
-  }
-  if (q < end) {
-    a = madd(v128.load(k), v128.load(q), a);
-    b = madd(v128.load(k, 16), v128.load(q, 16), b);
-  }
-  return f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
-}
-
 /**
- * scores f32 [n rounded up to 4] = one query times n keys.
+ * scores f32 [n] = one query times n keys.
  * @param query f32 [D], D a multiple of 8
- * @param key f32 [n][D], rows `stride` bytes apart
+ * @param key f32 [n][D]
+ * @param sink i32, of no meaning
  */
-export function scoreRow(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, sink: usize): void {
+export function scoreRow(
+  query: usize, key: usize, far: usize, stride: usize, half: i32, n: i32, D: i32, scores: usize, sink: usize,
+): void {
   const end = query + (<usize>D << 2);
   const last = lastPage();
   const ahead = pagesAhead(stride);
-  let a = f32x4.splat(0);
-  let b = a, c = a;
+  const lone = scores + (<usize>(n - half) << 2);
+  let step = <usize>half << 2;
   let looked: i32 = 0;
-  for (let j = 0; j < ((n + 3) & ~3); j++) {
-    looked |= lookUpPage(key + ahead, last);
-    const d = product(query, end, key);
-    if ((j & 3) == 3) {
-      v128.store(scores, sumLanes(a, b, c, d));
-      scores += 16;
+  for (const middle = scores + step; scores < middle; scores += 4, key += stride) {
+    if (scores == lone) far = step = 0;
+    let k = key & ~3;
+    let l = k + far;
+    looked |= lookUp(k + ahead, last) | lookUp(l + ahead, last);
+    let a0 = f32x4.splat(0);
+    let a1 = a0, b0 = a0, b1 = a0;
+    for (let q = query & ~15; q < end; q += 32, k += 32, l += 32) {
+      const x = v128.load(q);
+      const y = v128.load(q, 16);
+      a0 = madd(v128.load(k), x, a0);
+      b0 = madd(v128.load(l), x, b0);
+      a1 = madd(v128.load(k, 16), y, a1);
+      b1 = madd(v128.load(l, 16), y, b1);
     }
-    a = b;
-    b = c;
-    c = d;
-    // Past the last, it comes again
-    key += j + 1 < n ? stride : 0;
+    const sums = sumPair(f32x4.add(a0, a1), f32x4.add(b0, b1));
+    v128.store32_lane(scores, sums, 0);
+    v128.store32_lane(scores + step, sums, 1);
   }
   store<i32>(sink, looked);
 }
 
 /**
  * outputs f32 [Dv] += weights times n values; Dv a multiple of 8.
- * @param value f32 [n][Dv], rows `stride` bytes apart
+ * @param value f32 [n][Dv]
  * @param weights f32 [n]
+ * @param sink i32, of no meaning
  */
 export function sumRow(
-  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, sink: usize,
+  value: usize, far: usize, stride: usize, half: i32, n: i32, Dv: i32, weights: usize, outputs: usize, sink: usize,
 ): void {
   const end = outputs + (<usize>Dv << 2);
   const last = lastPage();
   const ahead = pagesAhead(stride);
+  const lone = weights + (<usize>(n - half) << 2);
+  let factor = f32x4.splat(1);
+  let step = <usize>half << 2;
   let looked: i32 = 0;
-  for (const past = weights + (<usize>n << 2); weights < past; weights += 4, value += stride) {
-    const w = v128.load_splat<f32>(weights);
-    looked |= lookUpPage(value + ahead, last);
+  for (const middle = weights + step; weights < middle; weights += 4, value += stride) {
+    // It comes twice, with half its weight
+    if (weights == lone) {
+      far = step = 0;
+      factor = f32x4.splat(0.5);
+    }
+    const w = f32x4.mul(v128.load_splat<f32>(weights), factor);
+    const u = f32x4.mul(v128.load_splat<f32>(weights + step), factor);
     let v = value & ~3;
-    for (let o = outputs & ~15; o < end; o += 32, v += 32) {
-      v128.store(o, madd(v128.load(v), w, v128.load(o)));
-      v128.store(o, madd(v128.load(v, 16), w, v128.load(o, 16)), 16);
+    let x = v + far;
+    looked |= lookUp(v + ahead, last) | lookUp(x + ahead, last);
+    for (let o = outputs & ~15; o < end; o += 32, v += 32, x += 32) {
+      v128.store(o, madd(v128.load(x), u, madd(v128.load(v), w, v128.load(o))));
+      v128.store(o, madd(v128.load(x, 16), u, madd(v128.load(v, 16), w, v128.load(o, 16))), 16);
     }
   }
   store<i32>(sink, looked);
 }
 
 /**
- * scores f32 [n][4] = four queries times n keys, two at a time: four accumulators would wait for each other.
+ * scores f32 [n][4] = four queries times n keys.
  * @param query f32 [D / 4][4 rows][4]
- * @param key f32 [n][D], rows `stride` bytes apart
+ * @param key f32 [n][D]
  */
-export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, sink: usize): void {
+export function scoreRows(query: usize, key: usize, far: usize, stride: usize, half: i32, n: i32, D: i32, scores: usize): void {
   const end = query + (<usize>D << 4);
-  const last = lastPage();
-  const ahead = pagesAhead(stride);
-  // Two rows, where nothing lies between them
-  const next: usize = stride == <usize>D << 2 ? stride << 1 : 0;
-  let looked: i32 = 0;
-  for (const past = scores + (<usize>n << 4); scores < past; scores += 32, key += stride << 1) {
-    const pair = scores + 16 < past;
+  const lone = scores + (<usize>(n - half) << 4);
+  let step = <usize>half << 4;
+  for (const middle = scores + step; scores < middle; scores += 16, key += stride) {
+    if (scores == lone) far = step = 0;
     let a0 = f32x4.splat(0);
     let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-    looked |= lookUpPage(key + ahead, last) | readLines(key + next, next, last);
-    let k0 = key & ~3;
-    let k1 = k0 + (pair ? stride : 0);
+    let k = key & ~3;
+    let l = k + far;
     for (let q = query & ~15; q < end; q += 64) {
-      const x = v128.load(k0);
-      const y = v128.load(k1);
+      const x = v128.load(k);
+      const y = v128.load(l);
       let row = v128.load(q);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
@@ -129,35 +161,34 @@ export function scoreRows(query: usize, key: usize, stride: usize, n: i32, D: i3
       row = v128.load(q, 48);
       a3 = madd(x, row, a3);
       b3 = madd(y, row, b3);
-      k0 += 16;
-      k1 += 16;
+      k += 16;
+      l += 16;
     }
     v128.store(scores, sumLanes(a0, a1, a2, a3));
-    if (pair) v128.store(scores, sumLanes(b0, b1, b2, b3), 16);
+    v128.store(scores + step, sumLanes(b0, b1, b2, b3));
   }
-  store<i32>(sink, looked);
 }
 
 /**
- * outputs f32 [Dv / 4][4 rows][4] += weights times n values, two at a time: half as many loads and stores of outputs.
- * @param value f32 [n][Dv], rows `stride` bytes apart
+ * outputs f32 [Dv / 4][4 rows][4] += weights times n values.
+ * @param value f32 [n][Dv]
  * @param weights f32 [n][4 rows]
  */
 export function sumRows(
-  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, sink: usize,
+  value: usize, far: usize, stride: usize, half: i32, n: i32, Dv: i32, weights: usize, outputs: usize,
 ): void {
   const end = outputs + (<usize>Dv << 4);
-  const last = lastPage();
-  const ahead = pagesAhead(stride);
-  // Two rows, where nothing lies between them
-  const next: usize = stride == <usize>Dv << 2 ? stride << 1 : 0;
-  let looked: i32 = 0;
-  for (const past = weights + (<usize>n << 4); weights < past; weights += 32, value += stride << 1) {
-    const pair = weights + 16 < past;
-    // The last of an odd number comes twice, with half its weight
-    const factor = f32x4.splat(pair ? 1 : 0.5);
+  const lone = weights + (<usize>(n - half) << 4);
+  let factor = f32x4.splat(1);
+  let step = <usize>half << 4;
+  for (const middle = weights + step; weights < middle; weights += 16, value += stride) {
+    // It comes twice, with half its weight
+    if (weights == lone) {
+      far = step = 0;
+      factor = f32x4.splat(0.5);
+    }
     const w = f32x4.mul(v128.load(weights), factor);
-    const u = f32x4.mul(v128.load(pair ? weights + 16 : weights), factor);
+    const u = f32x4.mul(v128.load(weights + step), factor);
     const w0 = v128.shuffle<f32>(w, w, 0, 0, 0, 0);
     const w1 = v128.shuffle<f32>(w, w, 1, 1, 1, 1);
     const w2 = v128.shuffle<f32>(w, w, 2, 2, 2, 2);
@@ -166,19 +197,17 @@ export function sumRows(
     const u1 = v128.shuffle<f32>(u, u, 1, 1, 1, 1);
     const u2 = v128.shuffle<f32>(u, u, 2, 2, 2, 2);
     const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
-    looked |= lookUpPage(value + ahead, last) | readLines(value + next, next, last);
-    let v0 = value & ~3;
-    let v1 = v0 + (pair ? stride : 0);
+    let v = value & ~3;
+    let z = v + far;
     for (let o = outputs & ~15; o < end; o += 64) {
-      const x = v128.load(v0);
-      const y = v128.load(v1);
+      const x = v128.load(v);
+      const y = v128.load(z);
       v128.store(o, madd(y, u0, madd(x, w0, v128.load(o))));
       v128.store(o, madd(y, u1, madd(x, w1, v128.load(o, 16))), 16);
       v128.store(o, madd(y, u2, madd(x, w2, v128.load(o, 32))), 32);
       v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 48))), 48);
-      v0 += 16;
-      v1 += 16;
+      v += 16;
+      z += 16;
     }
   }
-  store<i32>(sink, looked);
 }

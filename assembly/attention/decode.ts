@@ -6,18 +6,19 @@
 // for any number of threads. Each leaves unnormalised outputs, maximum and sum in records, which splits.ts merges
 // (Flash-Decoding: Dao et al. 2023).
 // Contract: as in forward.ts; P.partials is there where a call has more than one split.
-import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, SIMILARITY_DOT, STAGE_MASKED } from "../abi";
+import { AttentionParameters, BatchItem, LANES, MASK_BLOCK, PAGE_KEYS, SIMILARITY_DOT, STAGE_MASKED } from "../abi";
 import { pagePresent, quantised } from "../cache/page";
 import { maximum } from "../simd/math";
-import { blockAt, directHalves, packRows, readKeys, readValues } from "./blocks";
+import { direct, openBlock, packRows, readKeys, readValues } from "./blocks";
 import { hasBiases } from "./masks";
 import { describeRows, firstKey, highest, lastKey, lowest } from "./rows";
 import { applySteps, scaledLate, softmaxFactor } from "./scores";
 import { probabilities } from "./softmax";
 import {
-  finishTile, headsTogether, raise, recordBytes, rowsTogether, splitKeys, splitsOf, startRecord, tileRecords, unitBytes, weightsOf,
+  finishTile, headsTogether, queryBytes, raise, recordBytes, rowsTogether, splitKeys, splitsOf, startRecord, tileRecords,
+  weightBytes,
 } from "./splits";
-import { keysInPlace, Workspace } from "./workspace";
+import { Workspace } from "./workspace";
 
 /** What is done with a block, one after the other. */
 const KEYS: i32 = 0;
@@ -33,7 +34,7 @@ export function decodes(P: AttentionParameters): bool {
   if (rows < 1 || rows > FEW_ROWS || P.similarity != SIMILARITY_DOT || P.rowMax || hasBiases(P)) return false;
   // Whole vectors of 8 channels; the rows of pages are padded to that where they lie
   return ((P.headDim | P.valueDim) & 7) == 0
-    || (P.pages && min(P.headDim, P.valueDim) >= 8 && (keysInPlace(P) || quantised(P.keyDtype) || directHalves(P)));
+    || (P.pages && min(P.headDim, P.valueDim) >= 8 && direct(P));
 }
 
 /** Describes rows [row, row + n) of a slice (batch item and key head). */
@@ -51,41 +52,45 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   const head0 = slice % P.keyHeads;
   const rows = P.groups * P.queryLength;
   const together = rowsTogether(P);
-  const unitStep = unitBytes(P);
-  const weights = weightsOf(P, 0);
+  const queryStep = queryBytes(P);
+  const weightStep = weightBytes(P);
   const recordStep = recordBytes(P);
   const records = tileRecords(P, W);
-  let unit = W.end;
+  let query = W.end;
   let record = records;
-  for (let row = 0; row < heads * rows; row += together, unit += unitStep, record += recordStep) {
+  for (let row = 0; row < heads * rows; row += together, query += queryStep, record += recordStep) {
     describeFew(P, W, slice + row / rows, row % rows, together);
-    packRows(P, W, slice, unit);
+    packRows(P, W, slice, query);
     startRecord(P, record);
   }
 
+  const weights = query;
   describeFew(P, W, slice, 0, rows);
-  const step = blockLength(P);
   const keys = splitKeys(P);
   const from = (tile % splits) * keys;
   const begin = max(from, lowest(W.low, LANES));
   const end = min(from + keys, highest(W.high, LANES) + 1);
-  for (let block = from; block < end; block += step) {
+  for (let block = from, step = 0; block < end; block += step) {
+    step = P.pages ? PAGE_KEYS : blockLength(P);
     // What lies between the pinned keys and `begin` is not looked at
     if ((block + step <= begin && block >= P.pinned) || !pagePresent(P, b, block)) continue;
+    // Two pages together, where the first is read from its start
+    const next = block + step;
+    if (block >= begin && next < end && pagePresent(P, b, next)) step = blockLength(P);
     // A quantised page is read from its start
     const first = quantised(P.keyDtype) ? block : firstKey(P, block, begin);
     const last = lastKey(P, first, min(block + step, end), begin);
     // All keys, then all values: nothing comes between what is read from memory
     for (let stage = KEYS; stage <= VALUES; stage++) {
-      unit = W.end;
+      query = W.end;
       record = records;
+      W.scores = weights;
       for (let head = head0; head < head0 + heads; head++) {
-        const at: usize = stage == SOFTMAX ? 0 : blockAt(P, W, b, head, first, last, stage == VALUES);
-        for (let row = 0; row < rows; row += together, unit += unitStep, record += recordStep) {
-          W.scores = unit + weights;
-          if (stage == KEYS) readKeys(P, W, unit, at, last - first);
+        if (stage != SOFTMAX) openBlock(P, W, b, head, first, last, stage == VALUES);
+        for (let row = 0; row < rows; row += together, query += queryStep, record += recordStep, W.scores += weightStep) {
+          if (stage == KEYS) readKeys(P, W, query);
           else if (stage == SOFTMAX) scoresToWeights(P, W, record, row, first, last);
-          else readValues(P, W, unit, record, at, last - first);
+          else readValues(P, W, record);
         }
       }
     }
@@ -93,9 +98,9 @@ export function decodeTile(P: AttentionParameters, W: Workspace, tile: i32): voi
   finishTile(P, W, slice, tile % splits);
 }
 
-/** Keys visited at once: what lies in one piece, where it can be read in place. */
+/** Keys visited at once, at most: where they can be read as they lie, two pages, or what lies in one piece. */
 export function blockLength(P: AttentionParameters): i32 {
-  return P.pages == 0 && (keysInPlace(P) || directHalves(P)) ? splitKeys(P) : MASK_BLOCK;
+  return !direct(P) ? MASK_BLOCK : P.pages ? 2 * PAGE_KEYS : splitKeys(P);
 }
 
 /**

@@ -1,11 +1,11 @@
 // The products of decoding over 16-bit floats as they lie: eight channels are one vector of 16 bytes, of which a policy takes
 // the even and the odd ones as four floats each. So queries and outputs stand in that order, f32 [D / 8][even, odd][4].
-// Two keys, or values, at a time: fewer loads of queries and outputs than key after key, and enough accumulators that none is
-// waited for; with four at a time hardware prefetches less of them (docs/kernels.md).
-// Contract: D and Dv are multiples of 16; `one` is 1, of which constants are made, since V8 would build one that it knows anew
+// Two keys, or values, at a time, one of each half of a block, as in channels.ts: fewer loads of queries and outputs than key after
+// key, and enough accumulators that none is waited for.
+// Contract: as in channels.ts; D and Dv are multiples of 16; `one` is 1, of which constants are made, since V8 would build one that it knows anew
 // at each use; `bias` is 1, or what makes up for the policy's.
 import { madd } from "../simd/math";
-import { sumLanes } from "./channels";
+import { sumLanes, sumPair } from "./channels";
 
 /** What Half's numbers lack, and its root. */
 export const HALF_BIAS: f32 = 5192296858534827628530496329220096.0;
@@ -31,68 +31,66 @@ export class Brain {
 }
 
 /**
- * scores f32 [n rounded up to 2] = one query times n keys.
+ * scores f32 [n] = one query times n keys.
  * @param query f32 [D / 8][even, odd][4]
- * @param key 16-bit [n][D], rows `stride` bytes apart
+ * @param key 16-bit [n][D]
  */
 export function scoreHalves<T>(
-  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, one: i32, bias: f32,
+  query: usize, key: usize, far: usize, stride: usize, half: i32, n: i32, D: i32, scores: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
   const c = type.factor(one);
   const m = type.mask(one);
   const end = query + (<usize>D << 2);
-  for (const last = scores + (<usize>n << 2); scores < last; scores += 8, key += stride << 1) {
+  const lone = scores + (<usize>(n - half) << 2);
+  let step = <usize>half << 2;
+  for (const middle = scores + step; scores < middle; scores += 4, key += stride) {
+    if (scores == lone) far = step = 0;
     let a0 = f32x4.splat(0);
-    let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let a1 = a0, b0 = a0, b1 = a0;
     let k0 = key & ~1;
-    let k1 = k0 + (scores + 4 < last ? stride : 0);
-    for (let q = query & ~15; q < end; q += 64) {
+    let k1 = k0 + far;
+    for (let q = query & ~15; q < end; q += 32, k0 += 16, k1 += 16) {
       const q0 = v128.load(q);
       const q1 = v128.load(q, 16);
-      let x = v128.load(k0);
+      const x = v128.load(k0);
+      const y = v128.load(k1);
       a0 = madd(type.even(x, c, m), q0, a0);
       a1 = madd(type.odd(x, m), q1, a1);
-      x = v128.load(k1);
-      b0 = madd(type.even(x, c, m), q0, b0);
-      b1 = madd(type.odd(x, m), q1, b1);
-      const q2 = v128.load(q, 32);
-      const q3 = v128.load(q, 48);
-      x = v128.load(k0, 16);
-      a2 = madd(type.even(x, c, m), q2, a2);
-      a3 = madd(type.odd(x, m), q3, a3);
-      x = v128.load(k1, 16);
-      b2 = madd(type.even(x, c, m), q2, b2);
-      b3 = madd(type.odd(x, m), q3, b3);
-      k0 += 32;
-      k1 += 32;
+      b0 = madd(type.even(y, c, m), q0, b0);
+      b1 = madd(type.odd(y, m), q1, b1);
     }
-    const a = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-    const b = f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3));
-    v128.store64_lane(scores, f32x4.mul(sumLanes(a, b, a, b), f32x4.splat(bias)), 0);
+    const sums = f32x4.mul(sumPair(f32x4.add(a0, a1), f32x4.add(b0, b1)), f32x4.splat(bias));
+    v128.store32_lane(scores, sums, 0);
+    v128.store32_lane(scores + step, sums, 1);
   }
 }
 
 /**
  * outputs f32 [Dv / 8][even, odd][4] += weights times n values.
- * @param value 16-bit [n][Dv], rows `stride` bytes apart
+ * @param value 16-bit [n][Dv]
  * @param weights f32 [n]
  */
 export function sumHalves<T>(
-  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
+  value: usize, far: usize, stride: usize, half: i32, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
   const c = type.factor(one);
   const m = type.mask(one);
   const end = outputs + (<usize>Dv << 2);
-  for (const last = weights + (<usize>n << 2); weights < last; weights += 8, value += stride << 1) {
-    const pair = weights + 4 < last;
-    // The last of an odd number comes twice, with half its weight
-    const factor = f32x4.splat(pair ? bias : bias * 0.5);
+  const lone = weights + (<usize>(n - half) << 2);
+  let factor = f32x4.splat(bias);
+  let step = <usize>half << 2;
+  for (const middle = weights + step; weights < middle; weights += 4, value += stride) {
+    // It comes twice, with half its weight
+    if (weights == lone) {
+      far = step = 0;
+      factor = f32x4.splat(bias * 0.5);
+    }
     const w = f32x4.mul(v128.load_splat<f32>(weights), factor);
-    const u = f32x4.mul(v128.load_splat<f32>(pair ? weights + 4 : weights), factor);
+    const u = f32x4.mul(v128.load_splat<f32>(weights + step), factor);
     let v0 = value & ~1;
-    let v1 = v0 + (pair ? stride : 0);
+    let v1 = v0 + far;
     for (let o = outputs & ~15; o < end; o += 64) {
       let x = v128.load(v0);
       let y = v128.load(v1);
@@ -111,41 +109,48 @@ export function sumHalves<T>(
 /**
  * scores f32 [n][4] = four queries times n keys.
  * @param query f32 [D / 8][even, odd][4 rows][4]
- * @param key 16-bit [n][D], rows `stride` bytes apart
+ * @param key 16-bit [n][D]
  */
 export function scoreHalfRows<T>(
-  query: usize, key: usize, stride: usize, n: i32, D: i32, scores: usize, one: i32, bias: f32,
+  query: usize, key: usize, far: usize, stride: usize, half: i32, n: i32, D: i32, scores: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
   const c = type.factor(one);
   const m = type.mask(one);
   const end = query + (<usize>D << 4);
-  for (const last = scores + (<usize>n << 4); scores < last; scores += 32, key += stride << 1) {
-    const pair = scores + 16 < last;
+  const lone = scores + (<usize>(n - half) << 4);
+  let step = <usize>half << 4;
+  for (const middle = scores + step; scores < middle; scores += 16, key += stride) {
+    if (scores == lone) far = step = 0;
     let a0 = f32x4.splat(0);
     let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     let k0 = key & ~1;
-    let k1 = k0 + (pair ? stride : 0);
+    let k1 = k0 + far;
     for (let q = query & ~15; q < end; q += 128) {
       const x = type.even(v128.load(k0), c, m);
       const y = type.even(v128.load(k1), c, m);
       let row = v128.load(q);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
-      row = v128.load(q, 16);
-      a1 = madd(x, row, a1);
-      b1 = madd(y, row, b1);
-      row = v128.load(q, 32);
-      a2 = madd(x, row, a2);
-      b2 = madd(y, row, b2);
-      row = v128.load(q, 48);
-      a3 = madd(x, row, a3);
-      b3 = madd(y, row, b3);
+      // Always: V8 12 would load all four before it multiplies any, and spill
+      if (q) {
+        row = v128.load(q, 16);
+        a1 = madd(x, row, a1);
+        b1 = madd(y, row, b1);
+        row = v128.load(q, 32);
+        a2 = madd(x, row, a2);
+        b2 = madd(y, row, b2);
+      }
+      if (q) {
+        row = v128.load(q, 48);
+        a3 = madd(x, row, a3);
+        b3 = madd(y, row, b3);
+      }
       k0 += 16;
       k1 += 16;
     }
     k0 = key & ~1;
-    k1 = k0 + (pair ? stride : 0);
+    k1 = k0 + far;
     for (let q = query & ~15; q < end; q += 128) {
       const x = type.odd(v128.load(k0), m);
       const y = type.odd(v128.load(k1), m);
@@ -166,28 +171,33 @@ export function scoreHalfRows<T>(
     }
     const factor = f32x4.splat(bias);
     v128.store(scores, f32x4.mul(sumLanes(a0, a1, a2, a3), factor));
-    if (pair) v128.store(scores, f32x4.mul(sumLanes(b0, b1, b2, b3), factor), 16);
+    v128.store(scores + step, f32x4.mul(sumLanes(b0, b1, b2, b3), factor));
   }
 }
 
 /**
  * outputs f32 [Dv / 8][even, odd][4 rows][4] += weights times n values.
- * @param value 16-bit [n][Dv], rows `stride` bytes apart
+ * @param value 16-bit [n][Dv]
  * @param weights f32 [n][4 rows]
  */
 export function sumHalfRows<T>(
-  value: usize, stride: usize, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
+  value: usize, far: usize, stride: usize, half: i32, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
   const c = type.factor(one);
   const m = type.mask(one);
   const end = outputs + (<usize>Dv << 4);
-  for (const last = weights + (<usize>n << 4); weights < last; weights += 32, value += stride << 1) {
-    const pair = weights + 16 < last;
-    // The last of an odd number comes twice, with half its weight
-    const factor = f32x4.splat(pair ? bias : bias * 0.5);
+  const lone = weights + (<usize>(n - half) << 4);
+  let factor = f32x4.splat(bias);
+  let step = <usize>half << 4;
+  for (const middle = weights + step; weights < middle; weights += 16, value += stride) {
+    // It comes twice, with half its weight
+    if (weights == lone) {
+      far = step = 0;
+      factor = f32x4.splat(bias * 0.5);
+    }
     const w = f32x4.mul(v128.load(weights), factor);
-    const u = f32x4.mul(v128.load(pair ? weights + 16 : weights), factor);
+    const u = f32x4.mul(v128.load(weights + step), factor);
     const w0 = v128.shuffle<f32>(w, w, 0, 0, 0, 0);
     const w1 = v128.shuffle<f32>(w, w, 1, 1, 1, 1);
     const w2 = v128.shuffle<f32>(w, w, 2, 2, 2, 2);
@@ -197,7 +207,7 @@ export function sumHalfRows<T>(
     const u2 = v128.shuffle<f32>(u, u, 2, 2, 2, 2);
     const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
     let v0 = value & ~1;
-    let v1 = v0 + (pair ? stride : 0);
+    let v1 = v0 + far;
     for (let o = outputs & ~15; o < end; o += 128) {
       let x = type.even(v128.load(v0), c, m);
       let y = type.even(v128.load(v1), c, m);

@@ -121,11 +121,16 @@ export function sumGroup(value: usize, pairs: usize, end: usize, factor: v128, o
     a0 = addPair(a0, v, pair);
     a1 = addPair(a1, v + 8, pair);
     a2 = addPair(a2, v + 16, pair);
-    a3 = addPair(a3, v + 24, pair);
-    a4 = addPair(a4, v + 32, pair);
-    a5 = addPair(a5, v + 40, pair);
-    a6 = addPair(a6, v + 48, pair);
-    a7 = addPair(a7, v + 56, pair);
+    // Always: V8 12 would load all eight before it multiplies any, and spill
+    if (p) {
+      a3 = addPair(a3, v + 24, pair);
+      a4 = addPair(a4, v + 32, pair);
+      a5 = addPair(a5, v + 40, pair);
+    }
+    if (p) {
+      a6 = addPair(a6, v + 48, pair);
+      a7 = addPair(a7, v + 56, pair);
+    }
   }
   addScaled(outputs, a0, factor);
   addScaled(outputs + 16, a1, factor);

@@ -4,8 +4,8 @@
 // A slice is a batch item and a key head. Record: m and l f32 [4] each, outputs f32 [Dv / 4][rows][4] with rows 1 or 4; of one
 // row m is in every lane, l is the sum of the lanes. P.partials holds records [B * Hk][rows / rowsTogether][splits]; with
 // one split they stay in the scratch memory of the tile.
-// The scratch memory goes on behind the forward's with a unit for each record: the queries, and the weights of a block,
-// f32 [keys][1 or 4 rows]; then the records.
+// The scratch memory goes on behind the forward's, for each record: all queries; all weights of a block, f32 [keys][1 or 4
+// rows]; all records.
 import { AttentionParameters, MASK_BLOCK } from "../abi";
 import { quantised } from "../cache/page";
 import { narrowRow } from "../simd/convert";
@@ -70,12 +70,14 @@ export function recordBytes(P: AttentionParameters): usize {
   return OUTPUTS + bytesOf(P, paddedDim(P, P.valueDim));
 }
 
-export function weightsOf(P: AttentionParameters, unit: usize): usize {
-  return unit + bytesOf(P, paddedDim(P, P.headDim));
+/** Bytes of the queries of a record. */
+export function queryBytes(P: AttentionParameters): usize {
+  return bytesOf(P, paddedDim(P, P.headDim));
 }
 
-export function unitBytes(P: AttentionParameters): usize {
-  return weightsOf(P, 0) + bytesOf(P, blockLength(P));
+/** Bytes of the weights of a block. */
+export function weightBytes(P: AttentionParameters): usize {
+  return bytesOf(P, blockLength(P));
 }
 
 /** Records that so many slices have for each split. */
@@ -92,7 +94,7 @@ export function attentionPartials(parameters: usize): usize {
 
 /** The records of a tile while it is computed, in the order of its slices and their rows. */
 export function tileRecords(P: AttentionParameters, W: Workspace): usize {
-  return W.end + <usize>countRecords(P, headsTogether(P)) * unitBytes(P);
+  return W.end + <usize>countRecords(P, headsTogether(P)) * (queryBytes(P) + weightBytes(P));
 }
 
 /** The records of slice s: of its first rows all splits, then of the next. */
@@ -118,7 +120,7 @@ export function finishTile(P: AttentionParameters, W: Workspace, slice: i32, spl
 
 /** One past the scratch memory of a tile. */
 export function decodeEnd(P: AttentionParameters, W: Workspace): usize {
-  return W.end + <usize>countRecords(P, headsTogether(P)) * (unitBytes(P) + recordBytes(P));
+  return tileRecords(P, W) + <usize>countRecords(P, headsTogether(P)) * recordBytes(P);
 }
 
 /** m = -max, l = 0, O = 0 */

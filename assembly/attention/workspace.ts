@@ -33,6 +33,15 @@ export class Workspace {
   /** Constants of 2^-shift e^x with the call's shift, and with shift 0. */
   expShifted: usize;
   exp: usize;
+  /**
+   * The block of keys, or values, that decoding reads: its rows, how many, and their bytes from one to the next; those of its first
+   * half, at least as many as of the other, and the bytes from one half to the other.
+   */
+  rows: usize;
+  count: i32;
+  stride: usize;
+  half: i32;
+  far: usize;
   /** One past the last byte. */
   end: usize;
 }

@@ -1,6 +1,7 @@
 // Kernels that the package's modules do not export by themselves, compiled from the same sources for the micro-benchmarks.
 import { CACHE_GROUP, DTYPE_INT8, PAGE_KEYS } from "../../assembly/abi";
 import { Additive, distanceTile, SquaredDistance } from "../../assembly/attention/distances";
+import { scoreRow, scoreRows, sumRow, sumRows as sumValueRows } from "../../assembly/attention/channels";
 import {
   Brain, Half, HALF_BIAS, HALF_BIAS_ROOT, scoreHalfRows, scoreHalves, sumHalfRows, sumHalves,
 } from "../../assembly/attention/halves";
@@ -9,8 +10,7 @@ import { quantise, scoreGroup, sumGroup } from "../../assembly/attention/quantis
 import { Workspace } from "../../assembly/attention/workspace";
 import { groupBytes, readQuantised, SCALE_BYTES } from "../../assembly/cache/page";
 export { DTYPE_BFLOAT16, DTYPE_FLOAT16, DTYPE_INT8, DTYPE_INT4 } from "../../assembly/abi";
-export { blockAt, packRows as packQueryRows, readKeys, readValues } from "../../assembly/attention/blocks";
-export { scoreRow, scoreRows, sumRow, sumRows as sumValueRows } from "../../assembly/attention/channels";
+export { openBlock, packRows as packQueryRows, readKeys, readValues } from "../../assembly/attention/blocks";
 export { attentionForward, attentionScratch, attentionTiles } from "../../assembly/attention/forward";
 export { accumulateValues, scoreTile } from "../../assembly/attention/products";
 export { describeRows } from "../../assembly/attention/rows";
@@ -44,24 +44,46 @@ export function readChunk(chunk: usize, dim: i32, dtype: i32, values: bool, to: 
   }
 }
 
+/** scores f32 [n][1 or 4 rows], key f32 [n][D] */
+export function floatScores(query: usize, key: usize, n: i32, D: i32, scores: usize, rows: i32, sink: usize): void {
+  const stride = <usize>D << 2;
+  const half = (n + 1) >> 1;
+  const far = <usize>half * stride;
+  if (rows > 1) scoreRows(query, key, far, stride, half, n, D, scores);
+  else scoreRow(query, key, far, stride, half, n, D, scores, sink);
+}
+
+/** outputs f32 [Dv / 4][1 or 4 rows][4], value f32 [n][Dv] */
+export function floatSums(value: usize, n: i32, Dv: i32, weights: usize, outputs: usize, rows: i32, sink: usize): void {
+  const stride = <usize>Dv << 2;
+  const half = (n + 1) >> 1;
+  const far = <usize>half * stride;
+  if (rows > 1) sumValueRows(value, far, stride, half, n, Dv, weights, outputs);
+  else sumRow(value, far, stride, half, n, Dv, weights, outputs, sink);
+}
+
 /** scores f32 [n][1 or 4 rows], key 16-bit [n][D] */
 export function halfScores(query: usize, key: usize, n: i32, D: i32, scores: usize, rows: i32, brain: bool): void {
   const stride = <usize>D << 1;
+  const half = (n + 1) >> 1;
+  const far = <usize>half * stride;
   if (rows > 1) {
-    if (brain) scoreHalfRows<Brain>(query, key, stride, n, D, scores, 1, 1);
-    else scoreHalfRows<Half>(query, key, stride, n, D, scores, 1, HALF_BIAS_ROOT);
-  } else if (brain) scoreHalves<Brain>(query, key, stride, n, D, scores, 1, 1);
-  else scoreHalves<Half>(query, key, stride, n, D, scores, 1, HALF_BIAS_ROOT);
+    if (brain) scoreHalfRows<Brain>(query, key, far, stride, half, n, D, scores, 1, 1);
+    else scoreHalfRows<Half>(query, key, far, stride, half, n, D, scores, 1, HALF_BIAS_ROOT);
+  } else if (brain) scoreHalves<Brain>(query, key, far, stride, half, n, D, scores, 1, 1);
+  else scoreHalves<Half>(query, key, far, stride, half, n, D, scores, 1, HALF_BIAS_ROOT);
 }
 
-/** outputs f32 [Dv / 4][1 or 4 rows][4], value 16-bit [n][Dv] */
+/** outputs f32 [Dv / 8][even, odd][1 or 4 rows][4], value 16-bit [n][Dv] */
 export function halfSums(value: usize, n: i32, Dv: i32, weights: usize, outputs: usize, rows: i32, brain: bool): void {
   const stride = <usize>Dv << 1;
+  const half = (n + 1) >> 1;
+  const far = <usize>half * stride;
   if (rows > 1) {
-    if (brain) sumHalfRows<Brain>(value, stride, n, Dv, weights, outputs, 1, 1);
-    else sumHalfRows<Half>(value, stride, n, Dv, weights, outputs, 1, HALF_BIAS);
-  } else if (brain) sumHalves<Brain>(value, stride, n, Dv, weights, outputs, 1, 1);
-  else sumHalves<Half>(value, stride, n, Dv, weights, outputs, 1, HALF_BIAS);
+    if (brain) sumHalfRows<Brain>(value, far, stride, half, n, Dv, weights, outputs, 1, 1);
+    else sumHalfRows<Half>(value, far, stride, half, n, Dv, weights, outputs, 1, HALF_BIAS);
+  } else if (brain) sumHalves<Brain>(value, far, stride, half, n, Dv, weights, outputs, 1, 1);
+  else sumHalves<Half>(value, far, stride, half, n, Dv, weights, outputs, 1, HALF_BIAS);
 }
 
 /** scores f32 [64] = i16 [D] times one chunk of keys. */

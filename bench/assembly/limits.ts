@@ -59,29 +59,54 @@ export function write(to: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += 4) store<f32>(to + at, <f32>(at & 0xffff));
 }
 
-/**
- * Sum of f32 [bytes / 4], bytes a multiple of a page: 8 loads in flight, 8 sums that do not wait for each other.
- * @param ahead bytes: the page that lies so far ahead is looked up with a load of its own, as in assembly/attention/ahead.ts; 0 for a plain sum
- */
-export function sum(from: usize, bytes: usize, ahead: usize): f32 {
+// @ts-ignore: decorator
+@inline
+function total(a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128): f32 {
+  const s0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  const s1 = f32x4.add(f32x4.add(a4, a5), f32x4.add(a6, a7));
+  const s = f32x4.add(s0, s1);
+  return f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1) + f32x4.extract_lane(s, 2) + f32x4.extract_lane(s, 3);
+}
+
+/** Sum of f32 [bytes / 4], bytes a multiple of 128: 8 loads in flight, 8 sums that do not wait for each other. */
+export function sum(from: usize, bytes: usize): f32 {
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero;
-  let first: f32 = 0;
-  for (const last = from + bytes - PAGE; from <= last; ) {
-    first += load<f32>(min(from + ahead, last));
-    for (const end = from + PAGE; from < end; from += 128) {
+  for (const end = from + bytes; from < end; from += 128) {
+    a0 = f32x4.add(a0, v128.load(from));
+    a1 = f32x4.add(a1, v128.load(from, 16));
+    a2 = f32x4.add(a2, v128.load(from, 32));
+    a3 = f32x4.add(a3, v128.load(from, 48));
+    a4 = f32x4.add(a4, v128.load(from, 64));
+    a5 = f32x4.add(a5, v128.load(from, 80));
+    a6 = f32x4.add(a6, v128.load(from, 96));
+    a7 = f32x4.add(a7, v128.load(from, 112));
+  }
+  return total(a0, a1, a2, a3, a4, a5, a6, a7);
+}
+
+/**
+ * The same of both halves side by side, as assembly/attention/channels.ts reads them, bytes a multiple of two pages.
+ * @param ahead bytes: the pages that lie so far ahead are looked up with loads of their own
+ */
+export function sumSideBySide(from: usize, bytes: usize, ahead: usize): f32 {
+  const zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero;
+  let looked: f32 = 0;
+  const last = from + bytes - PAGE;
+  let other = from + (bytes >> 1);
+  for (const middle = other; from < middle; ) {
+    looked += load<f32>(from + ahead) + load<f32>(min(other + ahead, last));
+    for (const end = from + PAGE; from < end; from += 64, other += 64) {
       a0 = f32x4.add(a0, v128.load(from));
       a1 = f32x4.add(a1, v128.load(from, 16));
       a2 = f32x4.add(a2, v128.load(from, 32));
       a3 = f32x4.add(a3, v128.load(from, 48));
-      a4 = f32x4.add(a4, v128.load(from, 64));
-      a5 = f32x4.add(a5, v128.load(from, 80));
-      a6 = f32x4.add(a6, v128.load(from, 96));
-      a7 = f32x4.add(a7, v128.load(from, 112));
+      a4 = f32x4.add(a4, v128.load(other));
+      a5 = f32x4.add(a5, v128.load(other, 16));
+      a6 = f32x4.add(a6, v128.load(other, 32));
+      a7 = f32x4.add(a7, v128.load(other, 48));
     }
   }
-  const s0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-  const s1 = f32x4.add(f32x4.add(a4, a5), f32x4.add(a6, a7));
-  const s = f32x4.add(s0, s1);
-  return first + f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1) + f32x4.extract_lane(s, 2) + f32x4.extract_lane(s, 3);
+  return looked + total(a0, a1, a2, a3, a4, a5, a6, a7);
 }

@@ -1,9 +1,10 @@
-// One block of a cache in every type that it may have: queries in the order that its products want, its keys, its values. The
-// pages are written by the kernel that appends.
-const KEYS = 64;
+// One block of a cache, two pages, in every type that it may have: queries in the order that its products want, its keys, its
+// values. The pages are written by the kernel that appends.
+const KEYS = 128;
+const PAGE_KEYS = 64;
 const DIM = 128;
 /** Bytes of a chunk of float32, the largest. */
-const CHUNK = KEYS * DIM * 4;
+const CHUNK = PAGE_KEYS * DIM * 4;
 
 export function cases({ wasm, memory, abi, block, numbers, reserve }) {
   const rows = numbers(KEYS * DIM);
@@ -23,8 +24,8 @@ export function cases({ wasm, memory, abi, block, numbers, reserve }) {
     ["int4", abi.DTYPE_INT4, 1],
   ].flatMap(([title, dtype, finite]) => {
     const row = dtype === abi.DTYPE_FLOAT32 ? DIM * 4 : DIM * 2;
-    const pages = reserve(4);
-    new Uint32Array(memory.buffer, pages, 1)[0] = reserve(2 * CHUNK);
+    const pages = reserve(8);
+    new Uint32Array(memory.buffer, pages, 2).set([reserve(2 * CHUNK), reserve(2 * CHUNK)]);
     for (const values of [0, 1]) {
       const to = { dtype, values, pages, chunk: values * CHUNK, chunkRow: row, items: tokens };
       wasm.cacheAppend(block(abi.cacheParameters, { ...appended, ...to }));
@@ -33,19 +34,19 @@ export function cases({ wasm, memory, abi, block, numbers, reserve }) {
     const parameters = block(abi.attentionParameters, { ...shape, ...cache, query });
     const workspace = wasm.openWorkspace(parameters, reserve(2 ** 18));
     wasm.describeRows(parameters, workspace, item, 0, 1, 0, 0, 1, 1);
-    // Room for the query; behind it, weights
-    const unit = numbers(2 * DIM + KEYS, 0.01);
-    const pack = () => wasm.packQueryRows(parameters, workspace, 0, unit);
+    const packed = reserve(2 * DIM * 4);
+    const pack = () => wasm.packQueryRows(parameters, workspace, 0, packed);
     pack();
-    const address = (values) => wasm.blockAt(parameters, workspace, 0, 0, 0, KEYS, values);
     return [
       { title: `${title}: a query packed, D ${DIM}`, elements: DIM, run: pack },
       {
         title: `${title}: ${KEYS} keys and values, D ${DIM}`,
         flops: 4 * KEYS * DIM,
         run() {
-          wasm.readKeys(parameters, workspace, unit, address(0), KEYS);
-          wasm.readValues(parameters, workspace, unit, record, address(1), KEYS);
+          wasm.openBlock(parameters, workspace, 0, 0, 0, KEYS, 0);
+          wasm.readKeys(parameters, workspace, packed);
+          wasm.openBlock(parameters, workspace, 0, 0, 0, KEYS, 1);
+          wasm.readValues(parameters, workspace, record);
         },
       },
     ];

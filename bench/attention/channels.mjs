@@ -1,21 +1,33 @@
-// The products of decoding over float32: 64 keys or values of one head, for one row and for four, from the first cache level.
-const KEYS = 64;
+// The products of decoding over float32, for one row and for four: 64 keys or values of one head from the first cache level, and
+// many from memory, which is what the order of reading is for.
 const DIM = 128;
+const ROW = DIM * 4;
 
-export function cases({ wasm, numbers, reserve }) {
-  const rows = numbers(KEYS * DIM);
+export function cases({ wasm, numbers, reserve, outOfCache, largeBytes }) {
   const sink = reserve(4);
-  return [1, 4].flatMap((queries) => {
-    const query = numbers(DIM * queries);
-    const weights = numbers(KEYS * queries, 0.01);
-    const scores = reserve(KEYS * queries * 4);
-    const outputs = reserve(DIM * queries * 4);
-    const flops = 2 * KEYS * queries * DIM;
-    const [score, sum] = queries > 1 ? [wasm.scoreRows, wasm.sumValueRows] : [wasm.scoreRow, wasm.sumRow];
-    const title = `${KEYS} keys, D ${DIM}, ${queries} row${queries > 1 ? "s" : ""}`;
-    return [
-      { title: `scores, ${title}`, flops, run: () => score(query, rows, DIM * 4, KEYS, DIM, scores, sink) },
-      { title: `values, ${title}`, flops, run: () => sum(rows, DIM * 4, KEYS, DIM, weights, outputs, sink) },
-    ];
-  });
+  return [
+    { keys: 64, rows: numbers(64 * DIM), from: "cache" },
+    { keys: largeBytes / ROW, rows: outOfCache(), from: "memory" },
+  ].flatMap(({ keys, rows, from }) =>
+    [1, 4].flatMap((queries) => {
+      const query = numbers(DIM * queries);
+      // Scores, or weights
+      const scores = numbers(keys * queries, 1e-6);
+      const outputs = reserve(ROW * queries);
+      const title = `${keys} keys from ${from}, D ${DIM}, ${queries} row${queries > 1 ? "s" : ""}`;
+      const work = { bytes: keys * ROW, cached: from === "cache" };
+      return [
+        {
+          title: `scores, ${title}`,
+          ...work,
+          run: () => wasm.floatScores(query, rows, keys, DIM, scores, queries, sink),
+        },
+        {
+          title: `values, ${title}`,
+          ...work,
+          run: () => wasm.floatSums(rows, keys, DIM, scores, outputs, queries, sink),
+        },
+      ];
+    }),
+  );
 }

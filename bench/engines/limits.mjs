@@ -12,7 +12,7 @@ const READ = 256 * 2 ** 20;
 const READS = 3;
 const PAGE = 65536;
 /** How far ahead pages are looked up. */
-const AHEAD = 8192;
+const AHEAD = 16384;
 
 /** About 1 ms. */
 const ADDED = 1e6;
@@ -34,16 +34,17 @@ export function additionsOf(module) {
  * @param module bench/assembly/limits.ts; its memory is its own
  * @param second of second-core.mjs, where there is one
  * @returns () => of one core `multiplyAdd` and `average` in GFLOP/s, `plainRead` in GB/s, and `read`, which is of the faster of
- *   a plain sum and one that looks pages up ahead; where there is a second core, of both at once `twoCores` and `twoCoresAverage`
+ *   a plain sum and one of two halves side by side; where there is a second core, of both at once `twoCores` and `twoCoresAverage`
  */
 export function limitsOf(module, second) {
-  const { chains, write, sum, memory } = new WebAssembly.Instance(module).exports;
+  const { chains, write, sum, sumSideBySide, memory } = new WebAssembly.Instance(module).exports;
   const begin = memory.grow(READ / PAGE) * PAGE;
   write(begin, READ);
   // A loop that has begun is not replaced by its optimised twin: short calls until that is there
   for (const end = performance.now() + 300; performance.now() < end; ) {
     chains(SHORT, 0.5);
-    sum(begin, PAGE, AHEAD);
+    sum(begin, PAGE);
+    sumSideBySide(begin, PAGE, AHEAD);
   }
   let steps = 0;
   const compute = () => {
@@ -51,9 +52,9 @@ export function limitsOf(module, second) {
     steps += STEPS;
   };
   let bytes = 0;
-  const reading = (ahead) => {
+  const reading = (read) => {
     const load = () => {
-      sum(begin, READ, ahead);
+      read(begin, READ, AHEAD);
       bytes += READ;
     };
     return rates(READS, load, () => bytes).best / 1e6;
@@ -61,8 +62,8 @@ export function limitsOf(module, second) {
   const gigaflops = (rate) => (FLOPS * rate) / 1e6;
   return () => {
     const one = rates(CALLS, compute, () => steps);
-    const plainRead = reading(0);
-    const read = Math.max(plainRead, reading(AHEAD));
+    const plainRead = reading(sum);
+    const read = Math.max(plainRead, reading(sumSideBySide));
     const limits = { multiplyAdd: gigaflops(one.best), average: gigaflops(one.average), plainRead, read };
     if (!second) return limits;
     second.start();

@@ -12,6 +12,8 @@ import { randomWords } from "./workloads.mjs";
 
 /** ms of a sample. */
 const SAMPLE = 4;
+/** Bytes of what is read from memory instead of cache. */
+const LARGE = 96 * 2 ** 20;
 
 /** `warm`: ms of warming up each case. */
 const { names, modules, limits: limitsPath, rounds, warm = 60 } = JSON.parse(process.argv[2]);
@@ -101,6 +103,14 @@ async function contextOf(build) {
     new Float64Array(memory.buffer, at, n).set(Float64Array.from({ length: n }, () => 1 + Math.abs(uniform())));
     return at;
   };
+  let large = 0;
+  /** The address of more than caches hold, f32 and finite as 16-bit floats; written, since memory that never was is one page of zeros. */
+  const outOfCache = () => {
+    if (large) return large;
+    large = memory.grow(LARGE / 65536) * 65536;
+    new Float32Array(memory.buffer, large, LARGE / 4).fill(0.5);
+    return large;
+  };
   /** The address of a parameter block; fields left out are zero. */
   const block = (layout, fields) => {
     const at = reserve(layout.words * 4);
@@ -119,6 +129,8 @@ async function contextOf(build) {
     block,
     reserve,
     numbers,
+    outOfCache,
+    largeBytes: LARGE,
     doubles,
     engine,
     shared: await threads.load({ build, threads: 2 }),

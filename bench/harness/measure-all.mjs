@@ -13,7 +13,7 @@ import { runRounds } from "./rounds.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** Raised when the shape of the JSON changes, or how its numbers came about. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 /** Where `--write` also runs: browsers and the other runtimes of servers. */
 const ALSO = ["node-22", "node-24", "deno", "bun", "chromium-page", "firefox-page"];
 const KERNEL_ROUNDS = 15;

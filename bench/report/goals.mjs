@@ -30,7 +30,7 @@ export function goalsOf(run) {
     const own = at(id);
     const workload = workloadIn(run, id);
     const value = own && shareOf(workload, own, workload.limits.plainRead);
-    const beside = own && `${own.share.toFixed(3)} of one that looks pages up ahead`;
+    const beside = own && `${own.share.toFixed(3)} of one of two halves side by side`;
     goals.push({ what: `${id}: share of the read bandwidth, of a plain sum`, least: 0.9, value, beside });
   };
   const times = (id, wanted, title, least, mode) =>

@@ -22,7 +22,8 @@ export const METHOD = `## How it is measured
   computes where its arrays are, so its figure counts for both.
 - **of limit**: GFLOP/s over those of 12 independent chains of fused multiply-adds in WebAssembly, on one core or, for 2 threads, on
   two at once; for decoding, bytes of keys and values per second over those of a sum over 256 MB that were written before, on one core:
-  the faster of a plain sum and one that looks pages up two ahead, as decoding does (docs/kernels.md, "How memory is read decides"). Each is the best of a few short calls in every round; what 20 ms of them gave on average, disturbances in, is told beside.
+  the faster of a plain sum and one of two halves side by side that looks pages up ahead, as decoding does (docs/kernels.md, "How memory is read
+  decides"). Each is the best of a few short calls in every round; what 20 ms of them gave on average, disturbances in, is told beside.
 - **Shares and ratios are medians over rounds**, of what was sampled in the same round, since the speed of a shared machine changes in
   minutes (docs/kernels.md, "Noise"). A call that is made once counts as of the first round.
 - Between collecting garbage and a sample lie 5 ms, in which V8's helper threads finish sweeping: a second thread needs their core.
