@@ -1,8 +1,8 @@
 // Attention of few queries over many keys, at the speed of memory: up to 4 rows (G * Sq) share a key head, its keys and
 // values are read once, and lanes are channels instead of queries.
 //
-// A tile is a split of the keys of one key head, or, in the pages of a cache, of all: a page is read from its start to
-// its end, since hardware prefetches long runs only (docs/kernels.md). Splits follow the shape, so the bits are the same
+// A tile is a split of the keys of one key head, or, in the pages of a cache, of all: two pages are read side by side, each
+// from its start to its end, since hardware prefetches long runs only (docs/kernels.md). Splits follow the shape, so the bits are the same
 // for any number of threads. Each leaves unnormalised outputs, maximum and sum in records, which splits.ts merges
 // (Flash-Decoding: Dao et al. 2023).
 // Contract: as in forward.ts; P.partials is there where a call has more than one split.
