@@ -247,7 +247,7 @@ test("figures: what was sampled in one round is compared", () => {
 
 test("figures: how many times as fast as an earlier commit, round by round", async () => {
   const { enginesOfOurs } = await bench("harness/engines.mjs");
-  const { resultOf } = await bench("harness/result.mjs");
+  const { joined, resultOf } = await bench("harness/result.mjs");
   const { tableOf } = await bench("report/terminal.mjs");
   const workload = workloadOf("W1");
   const times: Record<string, number[]> = {
@@ -270,6 +270,16 @@ test("figures: how many times as fast as an earlier commit, round by round", asy
     "simd-abc1234",
     "simd-2-abc1234",
   ]);
+  // Rounds in pages of their own, where engines stand in other orders
+  const runs = one.map((limits, round) => {
+    const times = plan.map((part: { times: number[] }) => ({ ...part, times: [part.times[round]] }));
+    return [resultOf(workload, round === 1 ? [...entries].reverse() : entries, { limits: [limits], plan: times })];
+  });
+  assert.equal(joined(runs), [measured]);
+  const failing = structuredClone(runs);
+  const { engines } = failing[2]![0];
+  engines[0] = { name: engines[0].name, problem: "it fell over", offered: true };
+  assert.is(joined(failing)[0].engines[0].problem, "it fell over");
   const [compared, ...others] = againstCommits(measured);
   assert.equal(others, []);
   assert.is(compared.title, "attention-wasm relaxed, abc1234");
@@ -279,6 +289,28 @@ test("figures: how many times as fast as an earlier commit, round by round", asy
   assert.match(table, /\nattention-wasm relaxed, abc1234 +1\.100 +1\.050-1\.150 +3\n/);
   assert.match(table, "failed: it has none (attention-wasm: relaxed, 2 threads; simd; relaxed, 2 threads, abc1234; ");
   assert.not.match(tableOf(run), "this checkout");
+});
+
+test("what is compared with commits has a process of its own in every round", async () => {
+  const { compileBoth } = await bench("harness/compile.mjs");
+  const { runRounds } = await bench("harness/rounds.mjs");
+  const { enginesOfOurs } = await bench("harness/engines.mjs");
+  const settings = {
+    node: { path: process.execPath, flags: [] },
+    engines: enginesOfOurs().filter(({ name }: { name: string }) => name === "simd"),
+    workloads: [workloadOf("W6")],
+    rounds: 3,
+    limits: (await compileBoth("bench/assembly/limits.ts", "limits")).simd,
+  };
+  for (const anew of [true, false]) {
+    let checks = 0;
+    const say = (text: string) => {
+      if (text.endsWith("check")) checks++;
+    };
+    const { workloads } = await runRounds({ ...settings, anew, say });
+    assert.is(workloads[0].engines[0].modes.resident.n, 3);
+    assert.is(checks, anew ? 3 : 1);
+  }
 });
 
 test("a round settles on the core that makes the most additions, where a program may choose", async () => {
@@ -403,6 +435,8 @@ test("options: wrong words are told", () => {
     [["--runtime", "deno", "--node", "26"], /--runtime cannot be used with --node/],
     [["--against", "nonsense"], /no commit nonsense in the repository of this checkout|and git says: /],
     [["--against", ","], /no commit given/],
+    [["--against", "HEAD", "--engines", "simd,plain"], /--engines plain cannot be used with --against|and git says: /],
+    [["--runtime", "deno", "--engines", "ort-web-a"], /--engines ort-web-a cannot be used with --runtime/],
     [["W1"], /too many arguments/],
   ];
   for (const [args, message] of refused) {

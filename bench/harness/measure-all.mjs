@@ -66,9 +66,7 @@ export function readRun(path) {
 }
 
 async function besidePeers(node, options, limits, say) {
-  const engines = options.against
-    ? enginesOfOurs(options.against)
-    : ENGINES.filter(({ name }) => options.engines?.includes(name) ?? true);
+  const engines = chosenOf(options.against ? enginesOfOurs(options.against) : ENGINES, options);
   const workloads = WORKLOADS.filter(({ id }) => options.only?.includes(id) ?? true);
   if (engines.some((engine) => engine.package)) installPeers(say);
   const { versions, workloads: measured } = await runRounds({
@@ -76,6 +74,7 @@ async function besidePeers(node, options, limits, say) {
     engines,
     workloads,
     rounds: options.rounds,
+    anew: options.against !== undefined,
     limits: limits.relaxed,
     say,
   });
@@ -86,6 +85,9 @@ async function besidePeers(node, options, limits, say) {
     workloads: measured,
   };
 }
+
+/** Those that --engines names, of commits too. */
+const chosenOf = (all, { engines }) => all.filter(({ name, kind = name }) => engines?.includes(kind) ?? true);
 
 function peersOf(engines) {
   const used = new Set(engines.flatMap((engine) => engine.package ?? []));
@@ -104,5 +106,6 @@ async function kernels(node, names, options, limits, say) {
 
 async function inRuntimes(names, options, limits, say) {
   const { measureRuntimes } = await import("../runtimes/measure.mjs");
-  return measureRuntimes(names, { ...options, engines: enginesOfOurs(options.against), limits, say });
+  const engines = chosenOf(enginesOfOurs(options.against), options);
+  return measureRuntimes(names, { ...options, engines, limits, say });
 }

@@ -86,7 +86,12 @@ export function readOptions(argv) {
     clash("from", other);
   for (const other of ["engines", "runtime", "against", "write", "only"]) clash("kernel", other);
   for (const other of ["only", "engines", "runtime", "against"]) clash("write", other);
-  clash("against", "engines");
-  for (const other of ["engines", "node"]) clash("runtime", other);
+  clash("runtime", "node");
+  const peer = options.engines?.find((name) =>
+    ENGINES.some((engine) => engine.name === name && engine.family !== "ours"),
+  );
+  for (const alone of ["against", "runtime"]) {
+    if (peer && given(alone)) command.error(`error: --engines ${peer} cannot be used with --${alone}`);
+  }
   return options;
 }

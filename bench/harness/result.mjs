@@ -18,7 +18,7 @@ export function resultOf(workload, entries, { limits, plan }) {
     tolerance,
     checkedRows: rowsToCheck(workload).length,
     rows: workload.heads * workload.queries,
-    limits: Object.fromEntries(Object.keys(limits[0]).map((name) => [name, sampled(limits.map((each) => each[name]))])),
+    limits: mapped(limits[0], (name) => sampled(limits.map((each) => each[name]))),
     engines: entries.map(({ engine, ready, problem, offered }) => {
       const { name, title, family, threads, commit, kind } = engine;
       const told = { name, title, family, threads, ...(commit && { commit, kind }) };
@@ -33,6 +33,30 @@ export function resultOf(workload, entries, { limits, plan }) {
     }),
   };
 }
+
+/** One result of runs of one round each, whose engines may stand in any order: a problem in one is the engine's. */
+export function joined(runs) {
+  return runs[0].map((first, i) => {
+    const all = runs.map((workloads) => workloads[i]);
+    const join = (pick) => sampled(all.flatMap((each) => pick(each).samples));
+    return {
+      ...first,
+      limits: mapped(first.limits, (name) => join(({ limits }) => limits[name])),
+      engines: first.engines.map((engine) => {
+        const of = ({ engines }) => engines.find(({ name }) => name === engine.name);
+        const { problem, offered } = all.map(of).find((each) => each.problem) ?? {};
+        const { modes, ...told } = engine;
+        if (problem) return { ...told, problem, offered };
+        return {
+          ...told,
+          modes: mapped(modes, (mode) => ({ ...modes[mode], ...join((each) => of(each).modes[mode]) })),
+        };
+      }),
+    };
+  });
+}
+
+const mapped = (object, value) => Object.fromEntries(Object.keys(object).map((name) => [name, value(name)]));
 
 /** The summary, and the sample of each round that had one, null for the others: what rounds are compared by. */
 function sampled(samples) {

@@ -1,5 +1,6 @@
 // The measurement: workload by workload, every engine in its own process, checked and warmed up one after the other, then
-// in rounds that rotate, A B C, B C A, C A B, with the machine's limits between them.
+// in rounds that rotate, A B C, B C A, C A B, with the machine's limits between them. Versions of this package differ by less
+// than one process does from the next, so those compared have new processes in every round.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Child } from "./child.mjs";
 import { place, settle } from "./cores.mjs";
@@ -24,7 +25,7 @@ const STARVED = 0.93;
 /** ms that measuring again may take, the last workload that begins in it aside. */
 const AGAIN = 240_000;
 
-/** @param settings { node, engines, workloads, rounds, limits: path of the module, say(text) } */
+/** @param settings { node, engines, workloads, rounds, anew: new processes in every round, limits: path of the module, say(text) } */
 export async function runRounds(settings) {
   const machine = new Child(settings.node, "limits", { module: settings.limits });
   const versions = await machine.ready(LIMIT.start);
@@ -55,11 +56,12 @@ export function starved(results) {
 }
 
 async function measure(settings, machine, children, workload) {
-  const { engines, rounds, say } = settings;
+  const { engines, rounds, anew, say } = settings;
   say(`${workload.id}: float64 reference`);
   const reference = writeReference(workload);
   const entries = [];
-  for (const engine of engines) entries.push(await prepare(settings, children, engine, workload, reference));
+  const prepared = (engine) => prepare(settings, children, engine, workload, reference);
+  for (const engine of engines) entries.push(await prepared(engine));
   let core;
   const samples = await interleave(entries, {
     rounds,
@@ -70,21 +72,25 @@ async function measure(settings, machine, children, workload) {
       core = best;
       return { ...(await machine.ask({ limits: true }, LIMIT.sample)), ...counted };
     },
-    sample({ engine, child }, mode, round) {
+    async sample(entry, mode, round) {
+      const { engine } = entry;
+      if (anew && round !== (entry.round ?? 0)) {
+        stop(children, engine);
+        Object.assign(entry, await prepared(engine), { round });
+        if (entry.problem) throw new Error(entry.problem);
+      }
       say(`${workload.id}: round ${round + 1} of ${rounds}, ${engine.title}`);
       // Native engines compute on a thread of their own
-      if (engine.threads === 1) place(child.pid, core, engine.family === "native");
-      return child.ask({ sample: mode }, LIMIT.sample);
+      if (engine.threads === 1) place(entry.child.pid, core, engine.family === "native");
+      return entry.child.ask({ sample: mode }, LIMIT.sample);
     },
     budget: ({ family }) => BUDGET[family],
     once: ({ family }) => ONCE[family],
   });
   for (const { child, engine, problem } of entries) {
     if (!child) continue;
-    if (heavy(workload) || problem) {
-      child.end();
-      children.delete(engine.name);
-    } else await child.ask({ release: true }, LIMIT.start);
+    if (anew || heavy(workload) || problem) stop(children, engine);
+    else await child.ask({ release: true }, LIMIT.start);
   }
   return resultOf(workload, entries, samples);
 }
@@ -96,6 +102,11 @@ function writeReference(workload) {
   mkdirSync("build/bench", { recursive: true });
   writeFileSync(path, referenceOf(workload, inputsOf(workload), rowsToCheck(workload)));
   return path;
+}
+
+function stop(children, { name }) {
+  children.get(name)?.end();
+  children.delete(name);
 }
 
 /** { engine, child?, ready?: mode -> what measure.mjs says, problem?, offered? } */
@@ -114,8 +125,7 @@ async function prepare({ node, say }, children, engine, workload, reference) {
     return { engine, child, ready };
   } catch (error) {
     // A peer that failed may have left its memory in any state
-    children.get(engine.name)?.end();
-    children.delete(engine.name);
+    stop(children, engine);
     return { engine, problem: error.message, offered: error.offered };
   }
 }

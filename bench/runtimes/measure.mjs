@@ -8,6 +8,8 @@ import { install } from "../../test/runtimes/matrix/install.mjs";
 import { servePages } from "../../test/runtimes/matrix/page-server.mjs";
 import { endAll } from "../../test/runtimes/matrix/processes.mjs";
 import { runTests } from "../../test/runtimes/matrix/run-tests.mjs";
+import { rotated } from "../harness/interleave.mjs";
+import { joined } from "../harness/result.mjs";
 
 /** ms for all workloads in one runtime. */
 const LIMIT = 15 * 60_000;
@@ -20,7 +22,8 @@ const FAST_MEMORIES = { JSC_maxNumWasmFastMemories: "64", BUN_JSC_maxNumWasmFast
 const WORKLOADS = ["W1", "W2", "W3", "W4", "W5", "W6", "W7-causal"];
 
 /**
- * @param settings { only?, rounds, engines, limits: paths of bench/assembly/limits.ts by build, say }
+ * Versions that are compared have a new process or page in every round, and the first place in it by turns.
+ * @param settings { only?, rounds, engines, against?, limits: paths of bench/assembly/limits.ts by build, say }
  * @returns [{ name, title, version, workloads, problem? }]
  */
 export async function measureRuntimes(names, settings) {
@@ -31,37 +34,51 @@ export async function measureRuntimes(names, settings) {
     endAll();
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
-  const paths = await makeBundle(folder, settings);
+  const rounds = Math.min(settings.rounds, ROUNDS);
+  const runs = settings.against
+    ? Array.from({ length: rounds }, (_, round) => ({ rounds: 1, engines: rotated(settings.engines, round) }))
+    : [{ rounds, engines: settings.engines }];
+  const bundles = await Promise.all(runs.map((run, i) => makeBundle(join(folder, `${i}`), { ...settings, ...run })));
   Object.assign(process.env, FAST_MEMORIES);
   const server = await servePages();
   const results = [];
   try {
     for (const launcher of launchers)
-      results.push(await measureIn(launcher, failures, { ...paths, folder, server }, settings.say));
+      results.push(await measureIn(launcher, failures, bundles, { folder, server }, settings.say));
   } finally {
     await server.close();
   }
   return results;
 }
 
-async function measureIn(launcher, failures, paths, say) {
+async function measureIn(launcher, failures, bundles, places, say) {
   const { name, title, threads } = launcher;
   const failure = failures.get(name);
   if (failure) return { name, title, version: "", workloads: [], problem: failure };
-  say(`${title}: workloads`);
   const version = (await launcher.version()).trim();
-  const { report, problem } = await runTests(launcher, { ...paths, threads: threads === true, limit: LIMIT });
-  return { name, title, version, workloads: report?.workloads ?? [], ...(!report && { problem }) };
+  const reports = [];
+  for (const bundle of bundles) {
+    say(`${title}: workloads${bundles.length > 1 ? `, round ${reports.length + 1} of ${bundles.length}` : ""}`);
+    const { report, problem } = await runTests(launcher, {
+      ...bundle,
+      ...places,
+      threads: threads === true,
+      limit: LIMIT,
+    });
+    if (!report) return { name, title, version, workloads: [], problem };
+    reports.push(report.workloads);
+  }
+  return { name, title, version, workloads: joined(reports) };
 }
 
 /** The bundle as the hosts of the matrix look for it: bundle.mjs and, beside it, the modules they load by name. */
 async function makeBundle(folder, { only = WORKLOADS, rounds, engines, limits }) {
   const { build } = await import("esbuild");
   const modules = join(folder, "modules");
-  await mkdir(modules);
+  await mkdir(modules, { recursive: true });
   for (const [name, path] of Object.entries(limits)) await cp(path, join(modules, `limits-${name}.wasm`));
   const { outputFiles } = await build({
-    stdin: { contents: entryOf({ workloads: only, rounds: Math.min(rounds, ROUNDS), engines }), resolveDir: "." },
+    stdin: { contents: entryOf({ workloads: only, rounds, engines }), resolveDir: "." },
     bundle: true,
     format: "esm",
     target: "es2022",
