@@ -117,11 +117,12 @@ export function readKeys(P: AttentionParameters, W: Workspace, query: usize): vo
   if (quantised(P.keyDtype)) {
     let factors = query + (<usize>D << 1);
     let key = W.rows;
+    const unit = unitOf(P);
     memory.fill(W.scores, 0, PAGE_KEYS * 8);
     for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
       let scores = W.scores;
       for (let n = W.count, at = key; n > 0; n -= PAGE_KEYS, at += W.far, scores += PAGE_KEYS * 4) {
-        scoreGroup(query, v128.load(factors), numbers(P, W, at), at, min(n, PAGE_KEYS), scores);
+        scoreGroup(query, f32x4.mul(v128.load(factors), unit), numbers(P, W, at), at, min(n, PAGE_KEYS), scores);
       }
     }
   } else if (directHalves(P)) {
@@ -139,11 +140,12 @@ export function readValues(P: AttentionParameters, W: Workspace, record: usize):
     const pairs = W.biases;
     const products = pairs + PAGE_KEYS * 2;
     let value = W.rows;
+    const unit = unitOf(P);
     for (const end = outputs + (<usize>Dv << 2); outputs < end; outputs += 128, value += groupBytes(P.keyDtype)) {
       let weights = W.scores;
       for (let n = W.count, at = value; n > 0; n -= PAGE_KEYS, at += W.far, weights += PAGE_KEYS * 4) {
         const keys = (min(n, PAGE_KEYS) + 7) & ~7;
-        const factor = quantise(weights, at, keys, products, pairs);
+        const factor = f32x4.mul(quantise(weights, at, keys, products, pairs), unit);
         sumGroup(numbers(P, W, at), pairs, pairs + (<usize>keys << 1), factor, outputs);
       }
     }
@@ -152,6 +154,11 @@ export function readValues(P: AttentionParameters, W: Workspace, record: usize):
     else halfValues<Brain>(P, W, outputs);
   } else if (rowsTogether(P) > 1) sumRows(W.rows, W.far, W.stride, W.half, W.count, Dv, W.scores, outputs);
   else sumRow(W.rows, W.far, W.stride, W.half, W.count, Dv, W.scores, outputs, W.alpha);
+}
+
+/** What the numbers of a group are multiples of. */
+function unitOf(P: AttentionParameters): v128 {
+  return f32x4.splat(P.keyDtype == DTYPE_INT4 ? 0.0625 : 1);
 }
 
 /** The numbers of a group, int8. */

@@ -5,7 +5,7 @@
 // token, so that appending never changes what is there). Group after group, each read from its start to its end:
 //   scales [64], then 2048 numbers, of keys [64][32 channels], of values [32 pairs][32 channels][2 keys]: the two keys of a
 //   pair side by side, so that one multiply-add of pairs takes both
-//   int8 is a byte per number; of int4 32 numbers are 16 bytes, q + 8, the first 16 in the low halves
+//   int8 is a byte per number; of int4 32 numbers are 16 bytes, the first 16 in the low halves
 // Contract: dim >= 1, slots in [0, 64), chunks aligned to 16 bytes; padding channels are zero.
 import { AttentionParameters, CACHE_GROUP, DTYPE_INT4, DTYPE_INT8, PAGE_KEYS } from "../abi";
 
@@ -57,8 +57,8 @@ export function readQuantised(chunk: usize, slot: i32, dim: i32, dtype: i32, val
     // Of four channels: two keys of values, one of keys, which may be the last bytes of the memory
     let bytes = values ? v128.load64_zero(at) : v128.load32_zero(at);
     if (dtype == DTYPE_INT4) {
-      if (i & 16) bytes = i16x8.shr_u(bytes, 4);
-      bytes = i8x16.sub(v128.and(bytes, i8x16.splat(15)), i8x16.splat(8));
+      if (!(i & 16)) bytes = i16x8.shl(bytes, 4);
+      bytes = i8x16.shr_s(bytes, 4);
     }
     let x = i16x8.extend_low_i8x16_s(bytes);
     x = values ? i32x4.shr_s(i32x4.shl(x, slot & 1 ? 0 : 16), 16) : i32x4.extend_low_i16x8_s(x);

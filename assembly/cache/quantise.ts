@@ -25,8 +25,7 @@ export function writeQuantised(x: usize, chunk: usize, slot: i32, groups: i32, d
       // Of keys 16 channels and then 16, of values twice 8 and 8
       const low = values ? v128.shuffle<i64>(a, b, 0, 2) : a;
       const high = values ? v128.shuffle<i64>(a, b, 1, 3) : b;
-      a = i8x16.add(low, i8x16.splat(8));
-      a = v128.or(a, i16x8.shl(i8x16.add(high, i8x16.splat(8)), 4));
+      a = v128.bitselect(low, i16x8.shl(high, 4), i8x16.splat(15));
     }
     if (values) {
       storePairs(a, shift, to);

@@ -43,7 +43,7 @@ export function elementAt(chunk: DataView, dtype: CacheDType, values: boolean, d
   const first = start + 2 * KEYS;
   if (dtype === "int8") return { q: chunk.getInt8(first + i), scale };
   const byte = chunk.getUint8(first + Math.floor(i / 32) * 16 + (i % 16));
-  return { q: ((byte >> (i % 32 >= 16 ? 4 : 0)) & 15) - 8, scale };
+  return { q: (byte << (i % 32 >= 16 ? 24 : 28)) >> 28, scale };
 }
 
 /** The scale of a group, and the integer of each of its elements. */

@@ -91,7 +91,7 @@ class Chunk {
     // 32 in a row become 16 bytes: the first 16 in the low nibbles
     const byte = numbers + (place >> 5) * 16 + (place & 15);
     const old = page.getUint8(byte);
-    page.setUint8(byte, (place & 16) === 0 ? (old & 0xf0) | (q + 8) : (old & 0x0f) | ((q + 8) << 4));
+    page.setUint8(byte, (place & 16) === 0 ? (old & 0xf0) | (q & 15) : (old & 0x0f) | (q << 4));
   }
 }
 
