@@ -19,8 +19,6 @@ export class Half {
   /** A product with 8192 in the even halves and 0 in the odd ones. */
   @inline even(x: v128, factor: v128, mask: v128): v128 { return v128.and(i32x4.dot_i16x8_s(x, factor), mask); }
   @inline odd(x: v128, mask: v128): v128 { return v128.and(i32x4.shr_s(x, 3), mask); }
-  /** `even` by an instruction more, but without a factor: four rows have no register left for it. */
-  @inline shifted(x: v128, mask: v128): v128 { return this.odd(i32x4.shl(x, 16), mask); }
 }
 
 /** bfloat16, the upper halves of floats. */
@@ -30,7 +28,6 @@ export class Brain {
   @inline mask(one: i32): v128 { return i32x4.splat(one * 0xffff0000); }
   @inline even(x: v128, _factor: v128, _mask: v128): v128 { return i32x4.shl(x, 16); }
   @inline odd(x: v128, mask: v128): v128 { return v128.and(x, mask); }
-  @inline shifted(x: v128, _mask: v128): v128 { return i32x4.shl(x, 16); }
 }
 
 /**
@@ -118,6 +115,7 @@ export function scoreHalfRows<T>(
   query: usize, key: usize, far: usize, stride: usize, half: i32, n: i32, D: i32, scores: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
+  const c = type.factor(one);
   const m = type.mask(one);
   const end = query + (<usize>D << 4);
   const lone = scores + (<usize>(n - half) << 4);
@@ -129,8 +127,8 @@ export function scoreHalfRows<T>(
     let k0 = key & ~1;
     let k1 = k0 + far;
     for (let q = query & ~15; q < end; q += 128) {
-      const x = type.shifted(v128.load(k0), m);
-      const y = type.shifted(v128.load(k1), m);
+      const x = type.even(v128.load(k0), c, m);
+      const y = type.even(v128.load(k1), c, m);
       let row = v128.load(q);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
@@ -159,19 +157,15 @@ export function scoreHalfRows<T>(
       let row = v128.load(q, 64);
       a0 = madd(x, row, a0);
       b0 = madd(y, row, b0);
-      if (q) {
-        row = v128.load(q, 80);
-        a1 = madd(x, row, a1);
-        b1 = madd(y, row, b1);
-        row = v128.load(q, 96);
-        a2 = madd(x, row, a2);
-        b2 = madd(y, row, b2);
-      }
-      if (q) {
-        row = v128.load(q, 112);
-        a3 = madd(x, row, a3);
-        b3 = madd(y, row, b3);
-      }
+      row = v128.load(q, 80);
+      a1 = madd(x, row, a1);
+      b1 = madd(y, row, b1);
+      row = v128.load(q, 96);
+      a2 = madd(x, row, a2);
+      b2 = madd(y, row, b2);
+      row = v128.load(q, 112);
+      a3 = madd(x, row, a3);
+      b3 = madd(y, row, b3);
       k0 += 16;
       k1 += 16;
     }
@@ -190,6 +184,7 @@ export function sumHalfRows<T>(
   value: usize, far: usize, stride: usize, half: i32, n: i32, Dv: i32, weights: usize, outputs: usize, one: i32, bias: f32,
 ): void {
   const type = changetype<T>(0);
+  const c = type.factor(one);
   const m = type.mask(one);
   const end = outputs + (<usize>Dv << 4);
   const lone = weights + (<usize>(n - half) << 4);
@@ -214,8 +209,8 @@ export function sumHalfRows<T>(
     let v0 = value & ~1;
     let v1 = v0 + far;
     for (let o = outputs & ~15; o < end; o += 128) {
-      let x = type.shifted(v128.load(v0), m);
-      let y = type.shifted(v128.load(v1), m);
+      let x = type.even(v128.load(v0), c, m);
+      let y = type.even(v128.load(v1), c, m);
       v128.store(o, madd(y, u0, madd(x, w0, v128.load(o))));
       v128.store(o, madd(y, u1, madd(x, w1, v128.load(o, 16))), 16);
       v128.store(o, madd(y, u2, madd(x, w2, v128.load(o, 32))), 32);
