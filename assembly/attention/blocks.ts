@@ -98,7 +98,7 @@ export function packRows(P: AttentionParameters, W: Workspace, slice: i32, at: u
       const ones = W.biases;
       for (let i: usize = 0; i < 64; i += 16) v128.store(ones + i, i16x8.splat(0x3f80));
       for (let from = staging; from < end; from += 128, to += 64, factors += 16) {
-        v128.store(factors, quantise(from, ones, CACHE_GROUP, ones + 64, to));
+        v128.store(factors, quantise(from, ones, CACHE_GROUP, ones + 64, to, unitOf(P)));
       }
       return;
     }
@@ -117,12 +117,11 @@ export function readKeys(P: AttentionParameters, W: Workspace, query: usize): vo
   if (quantised(P.keyDtype)) {
     let factors = query + (<usize>D << 1);
     let key = W.rows;
-    const unit = unitOf(P);
     memory.fill(W.scores, 0, PAGE_KEYS * 8);
     for (const end = factors; query < end; query += 64, factors += 16, key += groupBytes(P.keyDtype)) {
       let scores = W.scores;
       for (let n = W.count, at = key; n > 0; n -= PAGE_KEYS, at += W.far, scores += PAGE_KEYS * 4) {
-        scoreGroup(query, f32x4.mul(v128.load(factors), unit), numbers(P, W, at), at, min(n, PAGE_KEYS), scores);
+        scoreGroup(query, v128.load(factors), numbers(P, W, at), at, min(n, PAGE_KEYS), scores);
       }
     }
   } else if (directHalves(P)) {
@@ -140,12 +139,11 @@ export function readValues(P: AttentionParameters, W: Workspace, record: usize):
     const pairs = W.biases;
     const products = pairs + PAGE_KEYS * 2;
     let value = W.rows;
-    const unit = unitOf(P);
     for (const end = outputs + (<usize>Dv << 2); outputs < end; outputs += 128, value += groupBytes(P.keyDtype)) {
       let weights = W.scores;
       for (let n = W.count, at = value; n > 0; n -= PAGE_KEYS, at += W.far, weights += PAGE_KEYS * 4) {
         const keys = (min(n, PAGE_KEYS) + 7) & ~7;
-        const factor = f32x4.mul(quantise(weights, at, keys, products, pairs), unit);
+        const factor = quantise(weights, at, keys, products, pairs, unitOf(P));
         sumGroup(numbers(P, W, at), pairs, pairs + (<usize>keys << 1), factor, outputs);
       }
     }
@@ -156,9 +154,9 @@ export function readValues(P: AttentionParameters, W: Workspace, record: usize):
   else sumRow(W.rows, W.far, W.stride, W.half, W.count, Dv, W.scores, outputs, W.alpha);
 }
 
-/** What the numbers of a group are multiples of. */
-function unitOf(P: AttentionParameters): v128 {
-  return f32x4.splat(P.keyDtype == DTYPE_INT4 ? 0.0625 : 1);
+/** What `numbers` are multiples of. */
+function unitOf(P: AttentionParameters): f32 {
+  return P.keyDtype == DTYPE_INT4 ? 0.0625 : 1;
 }
 
 /** The numbers of a group, int8. */

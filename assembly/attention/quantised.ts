@@ -27,9 +27,10 @@ export function unpackNibbles(from: usize, to: usize): void {
  * Numbers times scales, as integers relative to the largest: to i16 [n] = f32 [n], n a multiple of 8.
  * @param scales bf16 [n]
  * @param products f32 [n], for use
+ * @param unit what the numbers are multiples of that they are to multiply
  * @returns what they are multiples of, in every lane; NaN where there is one
  */
-export function quantise(from: usize, scales: usize, n: i32, products: usize, to: usize): v128 {
+export function quantise(from: usize, scales: usize, n: i32, products: usize, to: usize, unit: f32): v128 {
   // Through memory, since V8 builds a constant anew at each use
   v128.store(to, i32x4.splat(0x7fffffff));
   const magnitude = v128.load(to);
@@ -52,7 +53,7 @@ export function quantise(from: usize, scales: usize, n: i32, products: usize, to
     const b = i32x4.sub(madd(v128.load(products, 16), factor, magic), magic);
     v128.store(to, i16x8.narrow_i32x4_s(a, b));
   }
-  return f32x4.mul(largest, f32x4.splat(1 / LARGEST));
+  return f32x4.mul(largest, f32x4.splat(unit / LARGEST));
 }
 
 /** The products of 32 channels of a key, added up in fours. */

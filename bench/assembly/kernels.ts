@@ -101,7 +101,7 @@ export function int8Sums(chunk: usize, pairs: usize, D: i32, outputs: usize): vo
 }
 
 export function int8Weights(weights: usize, scales: usize, n: i32, products: usize, to: usize): void {
-  quantise(weights, scales, n, products, to);
+  quantise(weights, scales, n, products, to, 1);
 }
 
 /** W.biases f32 [n][8] += f32, of the 8 queries from r on. */
