@@ -422,10 +422,14 @@ expect(
 );
 const transferred = new Float32Array(8);
 structuredClone(transferred, { transfer: [transferred.buffer] });
+// Node 20 cannot tell it from an empty one
+const tellsDetached = "detached" in ArrayBuffer.prototype;
 expect(
   "a detached array",
-  "ERR_SHAPE",
-  "query.data must have the 8 elements of its shape [1, 8]: it has 0",
+  tellsDetached ? "ERR_ARGUMENT_TYPE" : "ERR_SHAPE",
+  tellsDetached
+    ? "query.data must not be detached: its buffer was transferred"
+    : "query.data must have the 8 elements of its shape [1, 8]: it has 0",
   attend({ data: transferred, shape: [1, 8] }, k, v),
 );
 expect("select with a string", "ERR_ARGUMENT_TYPE", 'axis must be an integer: got "0"', () =>

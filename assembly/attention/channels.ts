@@ -4,6 +4,8 @@
 // queries and outputs (docs/kernels.md).
 // Contract: rows are `stride` bytes apart; the first `half` of n, at least as many as there are others, begin at the address, the
 // others `far` bytes behind it. What has no partner, from `lone` on, is its own.
+// Inner loops test at their end, since there is always a first turn: V8 12 makes up to a fifth fewer instructions of them than of those
+// that test before it.
 import { madd } from "../simd/math";
 
 const PAGE: usize = 4096;
@@ -81,14 +83,18 @@ export function scoreRow(
     looked |= lookUp(k + ahead, last) | lookUp(l + ahead, last);
     let a0 = f32x4.splat(0);
     let a1 = a0, b0 = a0, b1 = a0;
-    for (let q = query & ~15; q < end; q += 32, k += 32, l += 32) {
+    let q = query & ~15;
+    do {
       const x = v128.load(q);
       const y = v128.load(q, 16);
       a0 = madd(v128.load(k), x, a0);
       b0 = madd(v128.load(l), x, b0);
       a1 = madd(v128.load(k, 16), y, a1);
       b1 = madd(v128.load(l, 16), y, b1);
-    }
+      q += 32;
+      k += 32;
+      l += 32;
+    } while (q < end);
     const sums = sumPair(f32x4.add(a0, a1), f32x4.add(b0, b1));
     v128.store32_lane(scores, sums, 0);
     v128.store32_lane(scores + step, sums, 1);
@@ -123,10 +129,14 @@ export function sumRow(
     let v = value & ~3;
     let x = v + far;
     looked |= lookUp(v + ahead, last) | lookUp(x + ahead, last);
-    for (let o = outputs & ~15; o < end; o += 32, v += 32, x += 32) {
+    let o = outputs & ~15;
+    do {
       v128.store(o, madd(v128.load(x), u, madd(v128.load(v), w, v128.load(o))));
       v128.store(o, madd(v128.load(x, 16), u, madd(v128.load(v, 16), w, v128.load(o, 16))), 16);
-    }
+      o += 32;
+      v += 32;
+      x += 32;
+    } while (o < end);
   }
   store<i32>(sink, looked);
 }
@@ -146,7 +156,8 @@ export function scoreRows(query: usize, key: usize, far: usize, stride: usize, h
     let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     let k = key & ~3;
     let l = k + far;
-    for (let q = query & ~15; q < end; q += 64) {
+    let q = query & ~15;
+    do {
       const x = v128.load(k);
       const y = v128.load(l);
       let row = v128.load(q);
@@ -163,7 +174,8 @@ export function scoreRows(query: usize, key: usize, far: usize, stride: usize, h
       b3 = madd(y, row, b3);
       k += 16;
       l += 16;
-    }
+      q += 64;
+    } while (q < end);
     v128.store(scores, sumLanes(a0, a1, a2, a3));
     v128.store(scores + step, sumLanes(b0, b1, b2, b3));
   }
@@ -199,7 +211,8 @@ export function sumRows(
     const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
     let v = value & ~3;
     let z = v + far;
-    for (let o = outputs & ~15; o < end; o += 64) {
+    let o = outputs & ~15;
+    do {
       const x = v128.load(v);
       const y = v128.load(z);
       v128.store(o, madd(y, u0, madd(x, w0, v128.load(o))));
@@ -208,6 +221,7 @@ export function sumRows(
       v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 48))), 48);
       v += 16;
       z += 16;
-    }
+      o += 64;
+    } while (o < end);
   }
 }

@@ -50,7 +50,8 @@ export function scoreHalves<T>(
     let a1 = a0, b0 = a0, b1 = a0;
     let k0 = key & ~1;
     let k1 = k0 + far;
-    for (let q = query & ~15; q < end; q += 32, k0 += 16, k1 += 16) {
+    let q = query & ~15;
+    do {
       const q0 = v128.load(q);
       const q1 = v128.load(q, 16);
       const x = v128.load(k0);
@@ -59,7 +60,10 @@ export function scoreHalves<T>(
       a1 = madd(type.odd(x, m), q1, a1);
       b0 = madd(type.even(y, c, m), q0, b0);
       b1 = madd(type.odd(y, m), q1, b1);
-    }
+      q += 32;
+      k0 += 16;
+      k1 += 16;
+    } while (q < end);
     const sums = f32x4.mul(sumPair(f32x4.add(a0, a1), f32x4.add(b0, b1)), f32x4.splat(bias));
     v128.store32_lane(scores, sums, 0);
     v128.store32_lane(scores + step, sums, 1);
@@ -91,7 +95,8 @@ export function sumHalves<T>(
     const u = f32x4.mul(v128.load_splat<f32>(weights + step), factor);
     let v0 = value & ~1;
     let v1 = v0 + far;
-    for (let o = outputs & ~15; o < end; o += 64) {
+    let o = outputs & ~15;
+    do {
       let x = v128.load(v0);
       let y = v128.load(v1);
       v128.store(o, madd(type.even(y, c, m), u, madd(type.even(x, c, m), w, v128.load(o))));
@@ -102,7 +107,8 @@ export function sumHalves<T>(
       v128.store(o, madd(type.odd(y, m), u, madd(type.odd(x, m), w, v128.load(o, 48))), 48);
       v0 += 32;
       v1 += 32;
-    }
+      o += 64;
+    } while (o < end);
   }
 }
 
@@ -126,7 +132,8 @@ export function scoreHalfRows<T>(
     let a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     let k0 = key & ~1;
     let k1 = k0 + far;
-    for (let q = query & ~15; q < end; q += 128) {
+    let q = query & ~15;
+    do {
       const x = type.even(v128.load(k0), c, m);
       const y = type.even(v128.load(k1), c, m);
       let row = v128.load(q);
@@ -148,10 +155,12 @@ export function scoreHalfRows<T>(
       }
       k0 += 16;
       k1 += 16;
-    }
+      q += 128;
+    } while (q < end);
     k0 = key & ~1;
     k1 = k0 + far;
-    for (let q = query & ~15; q < end; q += 128) {
+    q = query & ~15;
+    do {
       const x = type.odd(v128.load(k0), m);
       const y = type.odd(v128.load(k1), m);
       let row = v128.load(q, 64);
@@ -168,7 +177,8 @@ export function scoreHalfRows<T>(
       b3 = madd(y, row, b3);
       k0 += 16;
       k1 += 16;
-    }
+      q += 128;
+    } while (q < end);
     const factor = f32x4.splat(bias);
     v128.store(scores, f32x4.mul(sumLanes(a0, a1, a2, a3), factor));
     v128.store(scores + step, f32x4.mul(sumLanes(b0, b1, b2, b3), factor));
@@ -208,7 +218,8 @@ export function sumHalfRows<T>(
     const u3 = v128.shuffle<f32>(u, u, 3, 3, 3, 3);
     let v0 = value & ~1;
     let v1 = v0 + far;
-    for (let o = outputs & ~15; o < end; o += 128) {
+    let o = outputs & ~15;
+    do {
       let x = type.even(v128.load(v0), c, m);
       let y = type.even(v128.load(v1), c, m);
       v128.store(o, madd(y, u0, madd(x, w0, v128.load(o))));
@@ -223,6 +234,7 @@ export function sumHalfRows<T>(
       v128.store(o, madd(y, u3, madd(x, w3, v128.load(o, 112))), 112);
       v0 += 16;
       v1 += 16;
-    }
+      o += 128;
+    } while (o < end);
   }
 }

@@ -97,7 +97,7 @@ function scoreRows(
     k4 += 4;
     k5 += 4;
   }
-  for (; q < end; q += 32) {
+  if (tile == 4 || q < end) do {
     const qa = v128.load(q);
     const qb = v128.load(q, 16);
     let k = v128.load_splat<f32>(k0);
@@ -126,7 +126,8 @@ function scoreRows(
     k1 += 4;
     k2 += 4;
     k3 += 4;
-  }
+    q += 32;
+  } while (q < end);
   v128.store(scores, a0);
   v128.store(scores, b0, 16);
   v128.store(scores, a1, 32);

@@ -15,12 +15,18 @@ const LEAST: f32 = 7.7e-34;
 export function unpackNibbles(from: usize, to: usize): void {
   // Through memory, since V8 builds a constant anew at each use
   v128.store(to, i8x16.splat(-16));
+  v128.store(to, i16x8.splat(16), 16);
   const high = v128.load(to);
-  for (const end = to + 2048; to < end; from += 16, to += 32) {
+  // A shift, of which JavaScriptCore makes four instructions
+  const sixteen = v128.load(to, 16);
+  const end = to + 2048;
+  do {
     const x = v128.load(from);
-    v128.store(to, v128.and(i16x8.shl(x, 4), high));
+    v128.store(to, v128.and(i16x8.mul(x, sixteen), high));
     v128.store(to, v128.and(x, high), 16);
-  }
+    from += 16;
+    to += 32;
+  } while (to < end);
 }
 
 /**
