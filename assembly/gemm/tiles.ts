@@ -70,15 +70,15 @@ export function sumColumns(
     let c = v128.load_splat<f32>(x);
     a0 = madd(ya, c, a0);
     b0 = madd(yb, c, b0);
-    // Of four, at addresses of their own: behind an offset JavaScriptCore takes two instructions more for each, and Deno looks at
-    // the bounds again. Of six that costs V8 14 one per cent
-    c = tile == 6 ? v128.load_splat<f32>(x, 4) : v128.load_splat<f32>(x + 4);
+    // In simd at addresses of their own: behind an offset JavaScriptCore takes two instructions more for each, and Deno looks at the
+    // bounds again. In relaxed that costs V8 14 one per cent
+    c = ASC_FEATURE_RELAXED_SIMD ? v128.load_splat<f32>(x, 4) : v128.load_splat<f32>(x + 4);
     a1 = madd(ya, c, a1);
     b1 = madd(yb, c, b1);
-    c = tile == 6 ? v128.load_splat<f32>(x, 8) : v128.load_splat<f32>(x + 8);
+    c = ASC_FEATURE_RELAXED_SIMD ? v128.load_splat<f32>(x, 8) : v128.load_splat<f32>(x + 8);
     a2 = madd(ya, c, a2);
     b2 = madd(yb, c, b2);
-    c = tile == 6 ? v128.load_splat<f32>(x, 12) : v128.load_splat<f32>(x + 12);
+    c = ASC_FEATURE_RELAXED_SIMD ? v128.load_splat<f32>(x, 12) : v128.load_splat<f32>(x + 12);
     a3 = madd(ya, c, a3);
     b3 = madd(yb, c, b3);
     if (tile == 6) {
